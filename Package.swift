@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is built with the same strictness: warnings stop the build, C types cannot leak out of
+/// their wrapper, and an import that is not declared is not visible.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String) -> Target {
+    .executableTarget(name: name, dependencies: ["Commands"], swiftSettings: strict)
+}
+
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+
+let package = Package(
+    name: "zimage",
+    products: [
+        .executable(name: "zserve", targets: ["zserve"]),
+        .executable(name: "zadmin", targets: ["zadmin"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    ],
+    targets: [
+        // MARK: 0 C
+        system("CLibpq", pkgConfig: "libpq", apt: "libpq-dev"),
+        system("CLibcurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CLibargon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+        system("CLibvips", pkgConfig: "vips", apt: "libvips-dev"),
+
+        // MARK: 1 wrappers
+        library("Postgres", ["CLibpq"]),
+        library("Curl", ["CLibcurl"]),
+        library("Vips", ["CLibvips"]),
+
+        // MARK: 2 values
+        library("Domain"),
+
+        // MARK: 3 stages
+        library("Keys", ["Domain", "Postgres", "CLibargon2", crypto]),
+        library("Admission", ["Domain", "Postgres"]),
+        library("Ledger", ["Domain", "Postgres"]),
+        library("Queue", ["Domain", "Postgres"]),
+        library("Providers", ["Domain", "Vips"]),
+        library("Images", ["Domain", crypto]),
+        library("Callbacks", ["Domain", "Postgres", "Curl"]),
+        library("Reports", ["Domain", "Postgres"]),
+
+        // MARK: 4 life
+        library("JobLife", [
+            "Domain", "Postgres", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images", "Callbacks",
+            "Reports", logging, lifecycle,
+        ]),
+
+        // MARK: 5 faces
+        library("API", ["Domain", "JobLife", "Keys", "Images", hummingbird, logging]),
+        library("Commands", [
+            "Domain", "Postgres", "Curl", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images", "Callbacks",
+            "Reports", "JobLife", "API", argumentParser, configuration, hummingbird, lifecycle, unixSignals, logging,
+            crypto,
+        ]),
+        program("zserve"),
+        program("zadmin"),
+    ]
+)
