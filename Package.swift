@@ -20,10 +20,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func program(_ name: String) -> Target {
-    .executableTarget(name: name, dependencies: ["Commands"], swiftSettings: strict)
-}
-
 func system(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
@@ -34,8 +30,15 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+
+func program(_ name: String) -> Target {
+    .executableTarget(name: name, dependencies: ["Commands", argumentParser], swiftSettings: strict)
+}
 
 let package = Package(
     name: "zimage",
@@ -45,6 +48,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -83,10 +89,14 @@ let package = Package(
         ]),
 
         // MARK: 5 faces
-        library("API", ["Domain", "JobLife", "Keys", "Images", hummingbird, logging]),
+        library("API", [
+            "Domain", "Postgres", "Keys", "Admission", "Images", "Reports", "JobLife", hummingbird, logging, crypto, nio,
+            httpTypes,
+        ]),
         library("Commands", [
             "Domain", "Postgres", "Curl", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images", "Callbacks",
-            "Reports", "JobLife", "API", argumentParser, configuration, hummingbird, lifecycle, unixSignals, logging,
+            "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
+            unixSignals, logging,
             crypto,
         ]),
         program("zserve"),
