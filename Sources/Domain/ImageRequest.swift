@@ -1,0 +1,73 @@
+/// What a customer wants drawn, in no dialect's words. It is stored with the task.
+public struct ImageRequest: Sendable, Equatable, Codable {
+    /// The text to draw.
+    public var prompt: String
+    /// The size as the customer wrote it, for replies that repeat it.
+    public var sizeText: String?
+    /// Pixels from left to right.
+    public var width: Int
+    /// Pixels from top to bottom.
+    public var height: Int
+    /// The seed; drawn at submit when the customer gave none, so that every attempt uses the same.
+    public var seed: Int64
+    /// How the picture is encoded.
+    public var format: ImageFormat
+    /// Whether strict moderation was asked for.
+    public var nsfwCheck: Bool
+
+    /// A request whose values have been checked by its dialect.
+    public init(
+        prompt: String, sizeText: String?, size: ImageSize, seed: Int64, format: ImageFormat, nsfwCheck: Bool
+    ) {
+        self.prompt = prompt
+        self.sizeText = sizeText
+        self.width = size.width
+        self.height = size.height
+        self.seed = seed
+        self.format = format
+        self.nsfwCheck = nsfwCheck
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case prompt, width, height, seed, format
+        case sizeText = "size"
+        case nsfwCheck = "nsfw_check"
+    }
+
+    /// The size in pixels.
+    public var size: ImageSize { ImageSize(width: width, height: height) }
+
+    /// The text that is stored with the task: members in a fixed order.
+    public var storedText: String {
+        JSON.object([
+            ("prompt", .string(prompt)), ("size", .optional(sizeText)), ("width", .int(Int64(width))),
+            ("height", .int(Int64(height))), ("seed", .int(seed)), ("format", .string(format.rawValue)),
+            ("nsfw_check", .bool(nsfwCheck)),
+        ]).text
+    }
+}
+
+/// Encodings that pictures are delivered in.
+public enum ImageFormat: String, Sendable, Codable, CaseIterable {
+    case webp, png, jpeg
+
+    /// The MIME type.
+    public var contentType: String { "image/\(rawValue)" }
+}
+
+/// What is done; prices may differ.
+public enum TaskOperation: String, Sendable, CaseIterable {
+    case generate, edit, inpaint
+}
+
+/// Whether real credits are at stake.
+public enum AccountMode: String, Sendable, CaseIterable {
+    case live, test
+}
+
+/// How a price turns into an amount.
+public enum BillingRule: String, Sendable, CaseIterable {
+    case perCall = "per_call"
+    case perSecond = "per_second"
+    case perToken = "per_token"
+}

@@ -1,0 +1,19 @@
+/// The limits that are part of the product. Each is here once; what an operator may change is a setting instead.
+public enum Limits {
+    /// A prompt, in characters (Unicode scalars), as the unified dialect promises.
+    public static let promptCharactersMax = 2000
+    /// A side of a picture in the unified dialect, in pixels.
+    public static let sidePixels = 376...1536
+    /// Seeds that a customer may ask for.
+    public static let seeds: ClosedRange<Int64> = 1...2_147_483_647
+    /// A request body, in bytes: a prompt of 2,000 characters and a callback address need less than 32 KiB.
+    public static let bodyBytesMax = 64 * 1024
+    /// An `Idempotency-Key`, in characters.
+    public static let idempotencyKeyCharactersMax = 255
+    /// How long a picture and its link live.
+    public static let linkSeconds = 24 * 3600
+    /// One encoded picture, in bytes.
+    public static let imageBytesMax = 32 * 1024 * 1024
+    /// Attempts at a task before it fails: a task that takes down its workers must not do so for ever.
+    public static let attemptsMax = 5
+}
