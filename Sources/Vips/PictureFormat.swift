@@ -1,0 +1,57 @@
+/// A file format that pictures are read from and written to.
+public enum PictureFormat: String, Sendable, CaseIterable {
+    /// WebP, written with loss; an animation is read as its first frame.
+    case webp
+    /// PNG, without loss.
+    case png
+    /// JPEG, with loss and without transparency.
+    case jpeg
+
+    /// The media type for HTTP headers and data URLs.
+    public var mediaType: String { "image/\(rawValue)" }
+
+    /// Recognises a file by its first bytes; nil for anything but PNG, JPEG and WebP, whatever its name claimed.
+    public init?(signatureOf bytes: [UInt8]) {
+        if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
+            self = .png
+        } else if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
+            self = .jpeg
+        } else if bytes.starts(with: Array("RIFF".utf8)), bytes.dropFirst(8).starts(with: Array("WEBP".utf8)) {
+            self = .webp
+        } else {
+            return nil
+        }
+    }
+}
+
+/// What a picture that comes from outside may be at most.
+public struct PictureLimits: Sendable, Equatable {
+    /// Size of the encoded file.
+    public var fileBytes: Int
+    /// Width times height.
+    public var areaPixels: Int
+    /// Width or height, whichever is larger.
+    public var sidePixels: Int
+
+    /// The defaults, 20 MiB and 32 megapixels, cover every current camera picture and decode into 128 MiB at most.
+    public init(fileBytes: Int = 20 << 20, areaPixels: Int = 32_000_000, sidePixels: Int = Picture.sidePixelsLimit) {
+        self.fileBytes = fileBytes
+        self.areaPixels = areaPixels
+        self.sidePixels = sidePixels
+    }
+
+    func check(byteCount: Int) throws(VipsError) {
+        guard byteCount <= fileBytes else {
+            throw VipsError(.tooLarge, "The picture file has \(byteCount) bytes; send at most \(fileBytes).")
+        }
+    }
+
+    func check(width: Int, height: Int) throws(VipsError) {
+        let (area, overflows) = width.multipliedReportingOverflow(by: height)
+        guard !overflows, area <= areaPixels, max(width, height) <= sidePixels else {
+            throw VipsError(
+                .tooLarge,
+                "The picture is \(width)x\(height); send at most \(areaPixels) pixels and \(sidePixels) a side.")
+        }
+    }
+}
