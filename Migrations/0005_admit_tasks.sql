@@ -1,0 +1,255 @@
+-- Why: the only door through which a reservation is opened.
+--
+-- One call judges a whole batch of submits in order and writes what it accepts: key state, idempotency, models, rate
+-- limit, waiting tasks, balance; then tasks, queue, entries, usage facts and idempotency rows. It is one transaction,
+-- so a task is there with its reservation or not at all (rule 1), and the limits hold over every node.
+--
+-- Judging is a loop over local variables because the verdicts depend on each other: a refused request must not use up
+-- what the one behind it could have. Reading and writing are set-based: each wallet row is written once per batch.
+--
+-- Locks: wallets by id, then keys with a rate limit of their own by id. All else is read after them, in a new snapshot.
+
+create type admit_verdict as enum (
+    'accepted', 'replayed', 'key_unknown', 'key_revoked', 'key_expired', 'account_suspended', 'idempotency_conflict',
+    'model_unknown', 'model_forbidden', 'price_missing', 'rate_limited', 'too_many_pending', 'credits_insufficient');
+
+-- The quote of one request: the group's own price before that of the group default, a price for its size before one
+-- for every size, the latest before older ones.
+create function price_in_force(p_group int, p_model int, p_operation operation, p_tier text, p_at timestamptz)
+returns table (price_id bigint, rule billing_rule, quote bigint) language sql stable as $$
+    select p.id, p.rule, p.amount * p.units_max
+    from prices p join user_groups g on g.id = p.group_id
+    where p.model_id = p_model and p.operation = p_operation and p.effective_from <= p_at
+      and (p.size_tier is null or p.size_tier = p_tier)
+      and (p.group_id = p_group or g.name = 'default')
+    order by (p.group_id = p_group) desc, (p.size_tier is not null) desc, p.effective_from desc, p.id desc
+    limit 1
+$$;
+
+-- p_again: the answer to an earlier call with these ids was lost, so some of them may exist already.
+create function admit_tasks(
+    p_again boolean, p_ids bigint[], p_keys bigint[], p_models text[], p_operations text[], p_tiers text[],
+    p_dialects text[], p_requests jsonb[], p_callbacks text[], p_idempotency text[], p_fingerprints bytea[])
+returns table (
+    n int, verdict text, task_id bigint, created_at timestamptz, reserved bigint, rule text, group_name text,
+    estimated_seconds int, available bigint, rate_limit int, rate_burst int, rate_remaining int, rate_wait_us bigint)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    size int := cardinality(p_ids);
+    at timestamptz;
+    now_us bigint;
+    r record;
+    v admit_verdict;
+    -- One slot per request.
+    v_verdict admit_verdict[] := array_fill(null::admit_verdict, array[size]);
+    v_task bigint[] := array_fill(null::bigint, array[size]);
+    v_created timestamptz[] := array_fill(null::timestamptz, array[size]);
+    v_reserved bigint[] := array_fill(null::bigint, array[size]);
+    v_price bigint[] := array_fill(null::bigint, array[size]);
+    v_rule billing_rule[] := array_fill(null::billing_rule, array[size]);
+    v_wallet bigint[] := array_fill(null::bigint, array[size]);
+    v_account bigint[] := array_fill(null::bigint, array[size]);
+    v_mode account_mode[] := array_fill(null::account_mode, array[size]);
+    v_group int[] := array_fill(null::int, array[size]);
+    v_group_name text[] := array_fill(null::text, array[size]);
+    v_model int[] := array_fill(null::int, array[size]);
+    v_seconds int[] := array_fill(null::int, array[size]);
+    v_available bigint[] := array_fill(null::bigint, array[size]);
+    v_rpm int[] := array_fill(null::int, array[size]);
+    v_burst int[] := array_fill(null::int, array[size]);
+    v_left int[] := array_fill(null::int, array[size]);
+    v_wait bigint[] := array_fill(null::bigint, array[size]);
+    -- One slot per wallet and per key, in the order of their ids.
+    w_id bigint[] := array_fill(null::bigint, array[size]);
+    w_available bigint[] := array_fill(null::bigint, array[size]);
+    w_pending int[] := array_fill(0, array[size]);
+    w_tat bigint[] := array_fill(0::bigint, array[size]);
+    w_taken bigint[] := array_fill(0::bigint, array[size]);
+    w_count int[] := array_fill(0, array[size]);
+    k_id bigint[] := array_fill(null::bigint, array[size]);
+    k_tat bigint[] := array_fill(0::bigint, array[size]);
+    k_count int[] := array_fill(0, array[size]);
+    -- The rate limit under judgement.
+    emission bigint;
+    tolerance bigint;
+    earliest bigint;
+    wallet_next bigint;
+    key_next bigint;
+begin
+    perform from wallets w where w.id in (select k.wallet_id from api_keys k where k.id = any (p_keys))
+        order by w.id for no key update;
+    perform from api_keys k where k.id = any (p_keys) and k.rpm is not null order by k.id for no key update;
+    -- Not now(): that is when the call began to wait for the locks.
+    at := clock_timestamp();
+    now_us := (extract(epoch from at) * 1000000)::bigint;
+
+    for r in
+        with input as materialized (
+            select i.n::int, i.id, i.key_id, i.model, i.operation::operation, i.tier, i.idempotency, i.fingerprint
+            from unnest(p_ids, p_keys, p_models, p_operations, p_tiers, p_idempotency, p_fingerprints)
+                with ordinality i (id, key_id, model, operation, tier, idempotency, fingerprint, n)),
+        caller as materialized (
+            select k.id key_id, k.revoked_at, k.expires_at, k.models key_models, k.rpm key_rpm, k.burst key_burst,
+                k.rate_tat key_tat, a.id account_id, a.suspended_at, g.id group_id, g.name group_name,
+                g.models group_models, g.rpm, g.burst, g.max_pending, w.id wallet_id, w.mode, w.available, w.pending,
+                w.rate_tat, dense_rank() over (order by w.id)::int wi, dense_rank() over (order by k.id)::int ki
+            from api_keys k join accounts a on a.id = k.account_id join user_groups g on g.id = a.group_id
+                join wallets w on w.id = k.wallet_id
+            where k.id in (select input.key_id from input)),
+        quotes as materialized (
+            select q.group_id, q.model, q.operation, q.tier, m.id model_id, m.estimated_seconds,
+                p.price_id, p.rule, p.quote
+            from (select distinct c.group_id, i.model, i.operation, i.tier
+                  from input i join caller c on c.key_id = i.key_id) q
+                join models m on m.name = q.model and m.enabled
+                left join lateral price_in_force(q.group_id, m.id, q.operation, q.tier, at) p on true)
+        select i.n, i.id, i.model, i.fingerprint, c.*, q.model_id, q.estimated_seconds, q.price_id, q.rule, q.quote,
+            d.key idem_key, d.fingerprint idem_fingerprint, d.task_id idem_task,
+            t.id old_id, t.created_at old_created, t.reserved old_reserved, t.price_id old_price
+        from input i
+            left join caller c on c.key_id = i.key_id
+            left join quotes q on q.group_id = c.group_id and q.model = i.model and q.operation = i.operation
+                and q.tier = i.tier
+            left join idempotency d on d.wallet_id = c.wallet_id and d.key = i.idempotency
+            left join tasks t on t.id = coalesce(d.task_id, case when p_again then i.id end)
+        order by i.n
+    loop
+        if r.wallet_id is not null and w_id[r.wi] is null then
+            w_id[r.wi] := r.wallet_id;
+            w_available[r.wi] := r.available;
+            w_pending[r.wi] := r.pending;
+            w_tat[r.wi] := r.rate_tat;
+        end if;
+        if r.wallet_id is not null and k_id[r.ki] is null then
+            k_id[r.ki] := r.key_id;
+            k_tat[r.ki] := r.key_tat;
+        end if;
+
+        v := 'accepted';
+        if r.wallet_id is null then v := 'key_unknown';
+        elsif r.revoked_at <= at then v := 'key_revoked';
+        elsif r.expires_at <= at then v := 'key_expired';
+        elsif r.suspended_at <= at then v := 'account_suspended';
+        elsif r.idem_key is not null and r.idem_fingerprint <> r.fingerprint then v := 'idempotency_conflict';
+        elsif r.idem_key is not null and r.idem_task is null then v := 'credits_insufficient';
+        elsif r.idem_key is not null and not (p_again and r.idem_task = r.id) then v := 'replayed';
+        elsif r.old_id is not null then v := 'accepted';
+        elsif r.model_id is null then v := 'model_unknown';
+        elsif not (r.model = any (r.key_models)) or not (r.model = any (r.group_models)) then v := 'model_forbidden';
+        elsif r.price_id is null then v := 'price_missing';
+        end if;
+
+        if v = 'accepted' and r.old_id is null then
+            -- GCRA at the account and at the key: each request moves the arrival time by one emission interval, and may
+            -- run ahead of the clock by the burst. Nothing moves unless the request is accepted in the end.
+            wallet_next := null;
+            key_next := null;
+            earliest := 0;
+            if r.rpm is not null then
+                emission := 60000000 / r.rpm;
+                tolerance := emission * coalesce(r.burst, r.rpm);
+                wallet_next := greatest(w_tat[r.wi], now_us) + emission;
+                earliest := wallet_next - tolerance;
+                v_rpm[r.n] := r.rpm;
+                v_burst[r.n] := coalesce(r.burst, r.rpm);
+                v_left[r.n] := greatest((now_us + tolerance - wallet_next) / emission, 0);
+            end if;
+            if r.key_rpm is not null then
+                emission := 60000000 / r.key_rpm;
+                tolerance := emission * coalesce(r.key_burst, r.key_rpm);
+                key_next := greatest(k_tat[r.ki], now_us) + emission;
+                earliest := greatest(earliest, key_next - tolerance);
+                if v_left[r.n] is null or (now_us + tolerance - key_next) / emission < v_left[r.n] then
+                    v_rpm[r.n] := r.key_rpm;
+                    v_burst[r.n] := coalesce(r.key_burst, r.key_rpm);
+                    v_left[r.n] := greatest((now_us + tolerance - key_next) / emission, 0);
+                end if;
+            end if;
+            v_wait[r.n] := greatest(earliest - now_us, 0);
+
+            if earliest > now_us then v := 'rate_limited';
+            elsif w_pending[r.wi] >= r.max_pending then v := 'too_many_pending';
+            elsif w_available[r.wi] < r.quote then v := 'credits_insufficient';
+            else
+                w_available[r.wi] := w_available[r.wi] - r.quote;
+                w_taken[r.wi] := w_taken[r.wi] + r.quote;
+                w_pending[r.wi] := w_pending[r.wi] + 1;
+                w_count[r.wi] := w_count[r.wi] + 1;
+                if wallet_next is not null then w_tat[r.wi] := wallet_next; end if;
+                if key_next is not null then
+                    k_tat[r.ki] := key_next;
+                    k_count[r.ki] := k_count[r.ki] + 1;
+                end if;
+                v_price[r.n] := r.price_id;
+                v_account[r.n] := r.account_id;
+                v_mode[r.n] := r.mode;
+                v_group[r.n] := r.group_id;
+                v_model[r.n] := r.model_id;
+            end if;
+        end if;
+
+        v_verdict[r.n] := v;
+        v_task[r.n] := coalesce(r.old_id, r.id);
+        v_created[r.n] := coalesce(r.old_created, at);
+        v_reserved[r.n] := coalesce(r.old_reserved, r.quote);
+        v_rule[r.n] := r.rule;
+        v_wallet[r.n] := r.wallet_id;
+        v_group_name[r.n] := r.group_name;
+        v_seconds[r.n] := r.estimated_seconds;
+        if r.wallet_id is not null then v_available[r.n] := w_available[r.wi]; end if;
+    end loop;
+
+    -- A price is set only on the slots of tasks that are new and accepted.
+    insert into tasks (id, period, wallet_id, account_id, key_id, group_id, model_id, operation, dialect, request,
+        callback_url, price_id, reserved, created_at)
+    select i.id, credit_month(at), i.wallet, i.account, i.key_id, i.grp, i.model, i.operation::operation, i.dialect,
+        i.request, i.callback, i.price, i.reserved, at
+    from unnest(p_ids, v_wallet, v_account, p_keys, v_group, v_model, p_operations, p_dialects, p_requests,
+            p_callbacks, v_price, v_reserved)
+        i (id, wallet, account, key_id, grp, model, operation, dialect, request, callback, price, reserved)
+    where i.price is not null;
+
+    insert into queue (wallet_id, task_id)
+    select i.wallet, i.id from unnest(p_ids, v_wallet, v_price) i (id, wallet, price) where i.price is not null;
+
+    insert into entries (period, wallet_id, kind, debit, credit, amount, task_id, price_id, at)
+    select credit_month(at), i.wallet, 'reserve', 'available', 'reserved', i.reserved, i.id, i.price, at
+    from unnest(p_ids, v_wallet, v_price, v_reserved) i (id, wallet, price, reserved) where i.price is not null;
+
+    insert into usage_facts (at, event, mode, group_id, model_id, account_id, key_id, reserved)
+    select at, 'submitted', i.mode, i.grp, i.model, i.account, i.key_id, i.reserved
+    from unnest(v_price, v_mode, v_group, v_model, v_account, p_keys, v_reserved)
+        i (price, mode, grp, model, account, key_id, reserved)
+    where i.price is not null;
+
+    insert into idempotency (wallet_id, key, fingerprint, task_id, created_at)
+    select i.wallet, i.key, i.fingerprint, case when i.price is not null then i.id end, at
+    from unnest(p_ids, v_wallet, v_price, v_verdict, p_idempotency, p_fingerprints)
+        i (id, wallet, price, verdict, key, fingerprint)
+    where i.key is not null and (i.price is not null or i.verdict = 'credits_insufficient')
+    on conflict do nothing;
+
+    update wallets w set available = w.available - s.taken, reserved = w.reserved + s.taken,
+        pending = w.pending + s.count, rate_tat = s.tat
+    from unnest(w_id, w_taken, w_count, w_tat) s (id, taken, count, tat)
+    where w.id = s.id and s.count > 0;
+
+    update api_keys k set rate_tat = s.tat
+    from unnest(k_id, k_count, k_tat) s (id, count, tat)
+    where k.id = s.id and s.count > 0;
+
+    return query
+    select i.n::int, i.verdict::text, i.task, i.created, i.reserved, i.rule::text, i.group_name, i.seconds,
+        i.available, i.rpm, i.burst, i.remaining, i.wait
+    from unnest(v_verdict, v_task, v_created, v_reserved, v_rule, v_group_name, v_seconds, v_available, v_rpm, v_burst,
+            v_left, v_wait)
+        with ordinality i (verdict, task, created, reserved, rule, group_name, seconds, available, rpm, burst,
+            remaining, wait, n)
+    order by i.n;
+end $$;
+revoke execute on function admit_tasks(
+    boolean, bigint[], bigint[], text[], text[], text[], text[], jsonb[], text[], text[], bytea[]) from public;
+grant execute on function admit_tasks(
+    boolean, bigint[], bigint[], text[], text[], text[], text[], jsonb[], text[], text[], bytea[]),
+    price_in_force(int, int, operation, text, timestamptz) to zimage_service;

@@ -1,0 +1,227 @@
+-- Why: the life of a task after admission. Claims give leases, heartbeats keep them, lost ones return to the queue, and
+-- close_tasks is the only door through which a reservation ends.
+
+-- Claims up to p_limit tasks for a node, fairly between wallets: at most 64 wallets after p_after are visited (round
+-- robin over any number of wallets at a bounded price), and among them the next task goes to the wallet with the
+-- fewest running tasks for its group's weight.
+--
+-- The limits reach the planner as literals: with a parameter the plan would assume a tenth of the table.
+create function claim_tasks(p_node text, p_limit int, p_after bigint, p_lease_seconds int)
+returns table (
+    lease bigint, task_id bigint, attempt int, wallet_id bigint, mode text, model text, operation text, request jsonb,
+    created_at timestamptz)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+declare
+    visited bigint[] := '{}';
+    place bigint := p_after;
+    found_id bigint;
+    wrapped boolean := p_after <= 0;
+    per_wallet int;
+    c_wallet bigint[];
+    c_task bigint[];
+begin
+    while cardinality(visited) < 64 loop
+        select q.wallet_id into found_id from queue q where q.wallet_id > place order by q.wallet_id limit 1;
+        if found_id is null then
+            exit when wrapped;
+            wrapped := true;
+            place := 0;
+            continue;
+        end if;
+        exit when wrapped and p_after > 0 and found_id > p_after;
+        visited := visited || found_id;
+        place := found_id;
+    end loop;
+    if visited = '{}' then return; end if;
+
+    perform from wallets w where w.id = any (visited) order by w.id for no key update;
+
+    per_wallet := greatest(4, ceil(4.0 * p_limit / cardinality(visited)));
+    execute format($q$
+        select array_agg(c.wallet_id), array_agg(c.task_id) from (
+            select w.id wallet_id, q.task_id
+            from wallets w join accounts a on a.id = w.account_id join user_groups g on g.id = a.group_id
+                cross join lateral (
+                    select s.task_id, row_number() over (order by s.task_id) place
+                    from (select task_id from queue where queue.wallet_id = w.id order by task_id limit %s) s) q
+            where w.id = any ($1) and (g.max_running is null or w.running + q.place <= g.max_running)
+            order by (w.running + q.place)::float8 / g.weight, q.task_id
+            limit %s) c
+        $q$, least(per_wallet, p_limit), p_limit)
+        into c_wallet, c_task using visited;
+    if c_task is null then return; end if;
+
+    return query
+    with taken as (
+        delete from queue q using unnest(c_wallet, c_task) c (wallet_id, task_id)
+        where q.wallet_id = c.wallet_id and q.task_id = c.task_id
+        returning q.wallet_id, q.task_id, q.attempts),
+    leased as (
+        insert into leases (task_id, wallet_id, node, attempt, until)
+        select t.task_id, t.wallet_id, p_node, t.attempts + 1,
+            clock_timestamp() + make_interval(secs => p_lease_seconds)
+        from taken t returning leases.lease, leases.task_id, leases.attempt, leases.wallet_id),
+    counted as (
+        update wallets w set pending = w.pending - s.count, running = w.running + s.count
+        from (select t.wallet_id, count(*)::int from taken t group by t.wallet_id) s (id, count)
+        where w.id = s.id),
+    started as (
+        update tasks t set state = 'processing', started_at = coalesce(t.started_at, clock_timestamp())
+        from leased l where t.id = l.task_id
+        returning t.id, t.model_id, t.operation, t.request, t.created_at)
+    select l.lease, l.task_id, l.attempt::int, l.wallet_id, w.mode::text, m.name, s.operation::text, s.request,
+        s.created_at
+    from leased l join started s on s.id = l.task_id join models m on m.id = s.model_id
+        join wallets w on w.id = l.wallet_id
+    order by l.task_id;
+end $$;
+
+-- Prolongs leases and records progress; answers those that are still held.
+create function renew_leases(p_leases bigint[], p_progress int[], p_lease_seconds int)
+returns setof bigint language sql security definer set search_path = public, pg_temp as $$
+    update leases l set until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+        progress = greatest(l.progress, i.progress)
+    from unnest(p_leases, p_progress) i (lease, progress)
+    where l.lease = i.lease
+    returning l.lease
+$$;
+
+-- Ends tasks: state, money, usage, attempt and callback in one statement of one transaction (rule 5). A lease that is
+-- no longer held changes nothing and is answered as stale. units: what the provider used, for rules other than per_call.
+create function close_tasks(
+    p_leases bigint[], p_outcomes text[], p_units int[], p_providers text[], p_codes text[], p_messages text[],
+    p_images jsonb[])
+returns table (lease bigint, task_id bigint, verdict text)
+language plpgsql security definer set search_path = public, pg_temp as $$
+#variable_conflict use_column
+begin
+    perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (p_leases))
+        order by w.id for no key update;
+
+    return query
+    with input as materialized (
+        select i.* from unnest(p_leases, p_outcomes, p_units, p_providers, p_codes, p_messages, p_images)
+            i (lease, outcome, units, provider, code, message, images)),
+    ended as (
+        delete from leases l using input i where l.lease = i.lease
+        returning l.lease, l.task_id, l.wallet_id, l.node, l.attempt, l.started_at),
+    judged as materialized (
+        select e.*, i.outcome::task_state state, i.provider, i.code, i.message, i.images, t.period, t.account_id,
+            t.key_id, t.group_id, t.model_id, t.price_id, t.callback_url, t.reserved, w.mode,
+            case when i.outcome <> 'completed' then 0
+                when p.rule = 'per_call' then t.reserved
+                else least(t.reserved, p.amount * greatest(i.units, 0)) end settled,
+            clock_timestamp() at
+        from ended e join input i on i.lease = e.lease join tasks t on t.id = e.task_id
+            join prices p on p.id = t.price_id join wallets w on w.id = e.wallet_id),
+    finished as (
+        update tasks t set state = j.state, finished_at = j.at, settled = j.settled, error_code = j.code,
+            error_message = j.message, images = j.images
+        from judged j where t.id = j.task_id),
+    booked as (
+        insert into entries (period, wallet_id, kind, debit, credit, amount, task_id, price_id, at)
+        select j.period, j.wallet_id, 'settle'::entry_kind, 'reserved'::ledger_account, 'revenue'::ledger_account,
+            j.settled, j.task_id, j.price_id, j.at
+        from judged j where j.state = 'completed'
+        union all
+        select j.period, j.wallet_id, 'remainder', 'reserved', 'available', j.reserved - j.settled, j.task_id,
+            j.price_id, j.at
+        from judged j where j.state = 'completed' and j.settled < j.reserved
+        union all
+        select j.period, j.wallet_id, 'refund', 'reserved', 'available', j.reserved, j.task_id, j.price_id, j.at
+        from judged j where j.state <> 'completed'),
+    counted as (
+        update wallets w set running = w.running - s.count, reserved = w.reserved - s.reserved,
+            settled = w.settled + s.settled, available = w.available + s.reserved - s.settled
+        from (select j.wallet_id, count(*)::int, sum(j.reserved)::bigint, sum(j.settled)::bigint
+              from judged j group by j.wallet_id) s (id, count, reserved, settled)
+        where w.id = s.id),
+    reported as (
+        insert into usage_facts (at, event, mode, group_id, model_id, account_id, key_id, provider, settled, refunded)
+        select j.at, j.state::text::usage_event, j.mode, j.group_id, j.model_id, j.account_id, j.key_id, j.provider,
+            j.settled, j.reserved - j.settled
+        from judged j),
+    tried as (
+        insert into attempts (task_id, number, lease, node, provider, outcome, started_at)
+        select j.task_id, j.attempt, j.lease, j.node, j.provider, j.state::text::attempt_outcome, j.started_at
+        from judged j),
+    announced as (
+        insert into callbacks (task_id, account_id, url)
+        select j.task_id, j.account_id, j.callback_url from judged j where j.callback_url is not null)
+    select i.lease, j.task_id, case when j.lease is null then 'stale' else 'closed' end
+    from input i left join judged j on j.lease = i.lease;
+end $$;
+
+-- Returns running tasks to the queue: handed back by a node that stops, or lost with a node that died.
+create function return_tasks(p_leases bigint[], p_outcome attempt_outcome)
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    returned int;
+begin
+    perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (p_leases))
+        order by w.id for no key update;
+    with ended as (
+        delete from leases l where l.lease = any (p_leases)
+            -- A lease that was renewed while we waited for the lock is not lost.
+            and (p_outcome <> 'lost' or l.until < clock_timestamp())
+        returning l.*),
+    queued as (
+        insert into queue (wallet_id, task_id, attempts) select e.wallet_id, e.task_id, e.attempt from ended e),
+    tried as (
+        insert into attempts (task_id, number, lease, node, outcome, started_at)
+        select e.task_id, e.attempt, e.lease, e.node, p_outcome, e.started_at from ended e),
+    waiting as (
+        update tasks t set state = 'pending' from ended e where t.id = e.task_id),
+    counted as (
+        update wallets w set pending = w.pending + s.count, running = w.running - s.count
+        from (select e.wallet_id, count(*)::int from ended e group by e.wallet_id) s (id, count)
+        where w.id = s.id)
+    select count(*) into returned from ended;
+    return returned;
+end $$;
+
+-- Finds leases that ran out. A task that lost p_attempts_max attempts takes its workers down with it: it fails, and the
+-- customer gets the credits back.
+create function rescue_tasks(p_attempts_max int)
+returns int language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    lost bigint[];
+    hopeless bigint[];
+begin
+    select array_agg(l.lease), array_agg(l.lease) filter (where l.attempt >= p_attempts_max) into lost, hopeless
+    from (select * from leases where until < clock_timestamp() order by until limit 500) l;
+    if lost is null then return 0; end if;
+    perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (lost))
+        order by w.id for no key update;
+    select array_agg(l.lease) into hopeless from leases l where l.lease = any (hopeless) and l.until < clock_timestamp();
+    if hopeless is not null then
+        perform close_tasks(hopeless,
+            array_fill('failed'::text, array[cardinality(hopeless)]), array_fill(0, array[cardinality(hopeless)]),
+            array_fill(null::text, array[cardinality(hopeless)]),
+            array_fill('generation_timeout'::text, array[cardinality(hopeless)]),
+            array_fill('The image could not be generated in several attempts; you were not charged.'::text,
+                array[cardinality(hopeless)]),
+            array_fill(null::jsonb, array[cardinality(hopeless)]));
+    end if;
+    return coalesce(cardinality(hopeless), 0) + return_tasks(lost, 'lost');
+end $$;
+
+-- The outbox: takes due callbacks; one that is not answered for in time is due again.
+create function claim_callbacks(p_limit int, p_seconds int)
+returns table (id bigint, task_id bigint, url text, attempts int)
+language sql security definer set search_path = public, pg_temp as $$
+    with due as materialized (
+        select c.id from callbacks c where c.state = 'waiting' and c.next_at <= clock_timestamp()
+        order by c.next_at limit p_limit for update skip locked)
+    update callbacks c set attempts = c.attempts + 1, next_at = clock_timestamp() + make_interval(secs => p_seconds)
+    from due where c.id = due.id
+    returning c.id, c.task_id, c.url, c.attempts::int
+$$;
+
+revoke execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
+    close_tasks(bigint[], text[], int[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
+    rescue_tasks(int), claim_callbacks(int, int) from public;
+grant execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
+    close_tasks(bigint[], text[], int[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
+    rescue_tasks(int), claim_callbacks(int, int) to zimage_service;
