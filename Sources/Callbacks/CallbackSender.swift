@@ -1,0 +1,100 @@
+public import Curl
+public import Domain
+
+/// How one attempt to deliver a callback ended.
+public enum DeliveryOutcome: Hashable, Sendable {
+    /// The customer's server answered 2xx.
+    case delivered(status: Int)
+    /// It did not; `status` is what it answered, nil when there was no answer.
+    case failed(status: Int?, reason: DeliveryFailure)
+}
+
+/// Why an attempt failed: a fixed set of words, fit for the customer's eyes, for metrics and for a column.
+public enum DeliveryFailure: String, Hashable, Sendable, CaseIterable {
+    /// 3xx: redirects are not followed.
+    case redirected
+    /// Any other status than 2xx.
+    case refusedByServer = "refused_by_server"
+    /// The host's address is not public, or the port is not 443.
+    case addressNotPermitted = "address_not_permitted"
+    /// The name has no address, or nobody listens.
+    case couldNotConnect = "could_not_connect"
+    /// No answer in time.
+    case timedOut = "timed_out"
+    /// The handshake failed or the certificate is not trusted.
+    case tls
+    /// The connection broke or the answer was not HTTP.
+    case brokenConnection = "broken_connection"
+}
+
+/// The attempt says nothing about the customer's server and does not count: leave the delivery as it was.
+public enum DeliveryNotMade: Error, Hashable {
+    /// The task was cancelled or the service is stopping.
+    case stopped
+    /// This node has too many transfers already.
+    case busy
+    /// The headers that were given cannot be sent; the detail says which rule they break.
+    case badHeaders(detail: String)
+}
+
+/// Makes one attempt to deliver one callback.
+public struct CallbackSender: Sendable {
+    /// The time for the whole attempt.
+    public static let timeoutSeconds: Double = 10
+    /// How much of the answer's body is read before the connection is closed; all of it is dropped.
+    public static let responseBytesMax = 16 * 1024
+
+    private let transfers: Transfers
+    private let egress: EgressRule
+    private let caFile: String?
+
+    /// `caFile` is a PEM file of authorities that are trusted besides the system's, or nil.
+    public init(transfers: Transfers, egress: EgressRule, caFile: String? = nil) {
+        self.transfers = transfers
+        self.egress = egress
+        self.caFile = caFile
+    }
+
+    /// POSTs `body` (JSON) to the URL. `id` becomes the header `webhook-id`: the same for every attempt of one
+    /// delivery. The headers that change with the attempt (`webhook-timestamp`, `webhook-signature`) come
+    /// from the caller. Success is 2xx and nothing else.
+    public func deliver(
+        _ body: [UInt8], to url: CallbackURL, id: String, extraHeaders: [(name: String, value: String)] = []
+    ) async throws(DeliveryNotMade) -> DeliveryOutcome {
+        let rule = egress
+        let request = TransferRequest(
+            method: "POST",
+            url: url.text,
+            headers: [("content-type", "application/json"), ("webhook-id", id)] + extraHeaders,
+            body: body,
+            timeoutSeconds: Self.timeoutSeconds,
+            connectTimeoutSeconds: Self.timeoutSeconds,
+            responseBytesMax: Self.responseBytesMax,
+            overflow: .truncate,
+            egress: { rule.permits(numericAddress: $0, port: $1) },
+            caFile: caFile)
+        do {
+            let status = try await transfers.perform(request).status
+            switch status {
+            case 200...299: return .delivered(status: status)
+            case 300...399: return .failed(status: status, reason: .redirected)
+            default: return .failed(status: status, reason: .refusedByServer)
+            }
+        } catch {
+            return .failed(status: nil, reason: try failure(error))
+        }
+    }
+
+    private func failure(_ error: CurlError) throws(DeliveryNotMade) -> DeliveryFailure {
+        switch error {
+        case .refusedAddress: return .addressNotPermitted
+        case .couldNotConnect: return .couldNotConnect
+        case .timedOut: return .timedOut
+        case .tls: return .tls
+        case .tooLarge, .other: return .brokenConnection
+        case .busy: throw .busy
+        case .cancelled, .stopped: throw .stopped
+        case .badRequest(let detail): throw .badHeaders(detail: detail)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+public import Postgres
+
+/// Every statement of the keys.
+public enum KeysStatements {
+    /// Finds a key by its selector: unique index `api_keys_selector_key`.
+    static let find = Statement(
+        "key_find",
+        """
+        select k.id, k.account_id, k.wallet_id, k.mode, k.expires_at, k.hash, k.revoked_at, a.suspended_at
+        from api_keys k join accounts a on a.id = k.account_id where k.selector = $1
+        """)
+    static let epoch = Statement("auth_epoch", "select epoch from auth_epoch")
+    static let insert = Statement(
+        "key_insert",
+        """
+        insert into api_keys (selector, account_id, wallet_id, mode, name, hash, hint, expires_at, rpm, burst, models)
+        select $1, a.id, w.id, w.mode, $4, $5, $6, $7, $8, $9, $10
+        from accounts a join wallets w on w.account_id = a.id and w.mode = $3::account_mode
+        where a.name = $2
+        returning id
+        """)
+    static let revoke = Statement(
+        "key_revoke", "update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1 returning selector")
+    static let list = Statement(
+        "key_list",
+        """
+        select k.id, a.name, k.mode, k.name, k.hint, k.created_at, k.expires_at, k.revoked_at, k.rpm
+        from api_keys k join accounts a on a.id = k.account_id
+        where $1::text is null or a.name = $1 order by k.id limit 1000
+        """)
+
+    static let rememberSecret = Statement(
+        "secret_remember", "insert into installation (secret_fingerprint) values ($1) on conflict do nothing")
+    static let storedSecret = Statement("secret_stored", "select secret_fingerprint from installation")
+
+    static let createGroup = Statement(
+        "group_create",
+        """
+        insert into user_groups (name, weight, rpm, burst, max_running, max_pending, models)
+        values ($1, coalesce($2, 1), $3, $4, $5, $6, $7) on conflict (name) do nothing returning id
+        """)
+    /// Null leaves a column as it is.
+    static let updateGroup = Statement(
+        "group_update",
+        """
+        update user_groups set weight = coalesce($2, weight), rpm = coalesce($3, rpm), burst = coalesce($4, burst),
+            max_running = coalesce($5, max_running), max_pending = coalesce($6, max_pending),
+            models = coalesce($7, models)
+        where name = $1 returning id
+        """)
+    static let groups = Statement(
+        "group_list",
+        """
+        select g.name, g.weight, g.rpm, g.burst, g.max_running, g.max_pending, g.models::text,
+            (select count(*) from accounts a where a.group_id = g.id)
+        from user_groups g where $1::text is null or g.name = $1 order by g.name limit 1000
+        """)
+    static let createAccount = Statement(
+        "account_create", "select create_account($1, g.id, $3) from user_groups g where g.name = $2")
+    static let accounts = Statement(
+        "account_list",
+        """
+        select a.id, a.name, g.name, a.suspended_at, a.created_at, w.available, w.reserved,
+            (select count(*) from api_keys k where k.account_id = a.id and k.revoked_at is null)
+        from accounts a join user_groups g on g.id = a.group_id
+            join wallets w on w.account_id = a.id and w.mode = 'live'
+        where $1::text is null or a.name = $1 order by a.name limit 1000
+        """)
+    static let suspendAccount = Statement(
+        "account_suspend",
+        "update accounts set suspended_at = case when $2 then coalesce(suspended_at, now()) end where name = $1 returning id")
+    static let moveAccount = Statement(
+        "account_move",
+        "update accounts a set group_id = g.id from user_groups g where a.name = $1 and g.name = $2 returning a.id")
+
+    /// All of them, for the test that prepares each on a fresh database.
+    public static let all = [
+        find, epoch, insert, revoke, list, rememberSecret, storedSecret, createGroup, updateGroup, groups, createAccount,
+        accounts, suspendAccount, moveAccount,
+    ]
+}

@@ -1,0 +1,85 @@
+import Dispatch
+import Domain
+import Vips
+
+/// How the sandbox behaves; tests and demonstrations change it.
+public struct SandboxSettings: Sendable {
+    /// How long a job takes, drawing included, in seconds.
+    public var durationSeconds: Double
+    /// How many of a hundred jobs fail. Which ones depends on prompt and seed alone.
+    public var failurePercent: Int
+
+    /// The sandbox's behaviour.
+    public init(durationSeconds: Double, failurePercent: Int) {
+        self.durationSeconds = durationSeconds
+        self.failurePercent = failurePercent
+    }
+}
+
+/// The built-in engine: draws a labelled picture that depends on prompt, seed and size alone. It needs no GPU, serves
+/// test keys, and stands in until a provider is configured.
+public struct SandboxEngine: ImageProvider {
+    public let name = "sandbox"
+    private static let steps = 5
+
+    private let settings: SandboxSettings
+    /// Drawing keeps a core busy, so it has threads of its own, two at a time.
+    private let queue = DispatchQueue(label: "sandbox", attributes: .concurrent)
+    private let slots = DispatchSemaphore(value: 2)
+
+    /// - Parameter settings: how long jobs take and how many fail.
+    public init(_ settings: SandboxSettings) { self.settings = settings }
+
+    public func generate(
+        _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void
+    ) async throws -> ProviderResult {
+        let started = ContinuousClock.now
+        for step in 1...Self.steps where settings.durationSeconds > 0 {
+            try await Task.sleep(for: .seconds(settings.durationSeconds / Double(Self.steps)))
+            progress(step * 90 / Self.steps)
+        }
+        try Task.checkCancellation()
+        if Self.fails(job.image, percent: settings.failurePercent) { throw TaskFailure.generationFailed }
+        let bytes = try await draw(job.image)
+        let seconds = (ContinuousClock.now - started).components.seconds
+        return ProviderResult(bytes: bytes, size: job.image.size, units: Int(seconds) + 1)
+    }
+
+    private func draw(_ image: ImageRequest) async throws -> [UInt8] {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<[UInt8], VipsError>, Never>) in
+            queue.async {
+                slots.wait()
+                defer { slots.signal() }
+                continuation.resume(returning: Self.encoded(image))
+            }
+        }
+        return try result.get()
+    }
+
+    private static func encoded(_ image: ImageRequest) -> Result<[UInt8], VipsError> {
+        defer { VipsLibrary.leaveThread() }
+        do {
+            let picture = try SandboxPicture.draw(
+                prompt: image.prompt, seed: image.seed, width: image.width, height: image.height)
+            return .success(try picture.encode(as: format(image.format)))
+        } catch { return .failure(error) }
+    }
+
+    private static func format(_ format: ImageFormat) -> PictureFormat {
+        switch format {
+        case .webp: .webp
+        case .png: .png
+        case .jpeg: .jpeg
+        }
+    }
+
+    /// FNV-1a over prompt and seed: the same request fails or succeeds each time.
+    private static func fails(_ image: ImageRequest, percent: Int) -> Bool {
+        guard percent > 0 else { return false }
+        let hash = "\(image.seed) \(image.prompt)".utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+        return Int((hash >> 17) % 100) < percent
+    }
+}

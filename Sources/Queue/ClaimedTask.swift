@@ -1,0 +1,98 @@
+public import Domain
+public import Foundation
+
+/// The right to finish an attempt: a number that only grows. Whoever holds an older one can change nothing.
+public struct Lease: Sendable, Hashable {
+    /// The number.
+    public let value: Int64
+    /// Wraps a number from the database.
+    public init(_ value: Int64) { self.value = value }
+}
+
+/// A task that this node may work on while its lease lasts.
+public struct ClaimedTask: Sendable {
+    /// The right to finish it.
+    public let lease: Lease
+    /// The task.
+    public let id: TaskID
+    /// 1 for the first attempt.
+    public let attempt: Int
+    /// The wallet that pays; where the next claim goes on.
+    public let walletID: Int64
+    /// Live or test.
+    public let mode: AccountMode
+    /// The model's name.
+    public let model: String
+    /// What is done.
+    public let operation: TaskOperation
+    /// What to draw.
+    public let image: ImageRequest
+    /// When the customer submitted it.
+    public let createdAt: Date
+}
+
+/// A stored picture of a task.
+public struct TaskImage: Sendable, Equatable, Codable {
+    /// Where the store has it.
+    public let path: String
+    /// How it is encoded.
+    public let format: ImageFormat
+    /// Pixels from left to right.
+    public let width: Int
+    /// Pixels from top to bottom.
+    public let height: Int
+    /// Its size in bytes.
+    public let bytes: Int
+
+    /// Describes a stored picture.
+    public init(path: String, format: ImageFormat, size: ImageSize, bytes: Int) {
+        self.path = path
+        self.format = format
+        width = size.width
+        height = size.height
+        self.bytes = bytes
+    }
+
+    var json: JSON {
+        .object([
+            ("path", .string(path)), ("format", .string(format.rawValue)), ("width", .int(Int64(width))),
+            ("height", .int(Int64(height))), ("bytes", .int(Int64(bytes))),
+        ])
+    }
+}
+
+/// How an attempt ended, and with it the task.
+public struct Ending: Sendable {
+    /// The picture, or why there is none.
+    public enum Outcome: Sendable {
+        case completed(images: [TaskImage])
+        case failed(code: String, message: String)
+    }
+
+    /// The right to end it.
+    public let lease: Lease
+    /// How it ended.
+    public let outcome: Outcome
+    /// Seconds or tokens that were used, for prices that count them.
+    public let units: Int
+    /// Who made the picture.
+    public let provider: String?
+
+    /// The end of an attempt.
+    public init(lease: Lease, outcome: Outcome, units: Int, provider: String?) {
+        self.lease = lease
+        self.outcome = outcome
+        self.units = units
+        self.provider = provider
+    }
+}
+
+/// What `close_tasks` says to an ending.
+public enum CloseVerdict: Sendable, Equatable {
+    /// State, money, usage and callback are written.
+    case closed
+    /// The lease was no longer held: somebody else ends the task, and this ending changed nothing.
+    case stale
+    /// The answer was lost: it may be closed or not, so nothing may be undone.
+    case unknown
+}
