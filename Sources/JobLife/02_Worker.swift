@@ -1,0 +1,180 @@
+import Domain
+public import Logging
+public import Postgres
+public import Queue
+import ServiceLifecycle
+import Synchronization
+
+/// How a node works.
+public struct WorkerSettings: Sendable {
+    /// The node's name in leases and attempts.
+    public var node: String
+    /// Tasks that this node works on at once.
+    public var slots: Int
+    /// How long an idle worker waits before it looks again without a hint, in seconds.
+    public var pollSeconds: Double
+    /// How often leases are renewed, in seconds; several times within a lease.
+    public var heartbeatSeconds: Double
+    /// How long running tasks may go on after a request to stop, in seconds; then they are handed back.
+    public var graceSeconds: Double
+
+    /// The settings of a worker.
+    public init(node: String, slots: Int, pollSeconds: Double, heartbeatSeconds: Double, graceSeconds: Double) {
+        self.node = node
+        self.slots = slots
+        self.pollSeconds = pollSeconds
+        self.heartbeatSeconds = heartbeatSeconds
+        self.graceSeconds = graceSeconds
+    }
+}
+
+/// Step 2: claims tasks for this node and runs an ``Attempt`` at each.
+public final class Worker: Sendable {
+    private let pool: ConnectionPool
+    private let queue: TaskQueue
+    private let attempt: Attempt
+    private let hints: Hints
+    private let settings: WorkerSettings
+    private let logger: Logger
+    private let running = RunningAttempts()
+    private let stopping = Atomic<Bool>(false)
+
+    /// - Parameters:
+    ///   - pool: for claims and heartbeats.
+    ///   - attempt: what is done with a claimed task.
+    ///   - hints: wake the worker early.
+    public init(
+        _ pool: ConnectionPool, queue: TaskQueue, attempt: Attempt, hints: Hints, settings: WorkerSettings,
+        logger: Logger
+    ) {
+        self.pool = pool
+        self.queue = queue
+        self.attempt = attempt
+        self.hints = hints
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// Works until a graceful shutdown, then finishes what runs or hands it back.
+    public func run() async {
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.heartbeats() }
+                group.addTask { await self.claims() }
+                // The claims end first; what they started is finished or handed back by then.
+                await group.next()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            self.stopping.store(true, ordering: .relaxed)
+            self.hints.local.send()
+        }
+    }
+
+    private func claims() async {
+        await withDiscardingTaskGroup { group in
+            var afterWallet: Int64 = 0
+            while !stopping.load(ordering: .relaxed), !Task.isCancelled {
+                let free = settings.slots - running.count
+                let wanted = min(free, Self.claimMax)
+                let claimed = wanted > 0 ? await claim(wanted, after: afterWallet) : []
+                for task in claimed {
+                    afterWallet = task.walletID
+                    running.add(task)
+                    group.addTask {
+                        // A task of its own, because a lost lease cancels this attempt and no other.
+                        let work = Task { await self.attempt(task, self.running.progress(of: task.lease)) }
+                        self.running.attach(work, to: task.lease)
+                        await work.value
+                        self.running.remove(task.lease)
+                        self.hints.local.send()
+                    }
+                }
+                // After a full claim there may be more; otherwise a hint, a free slot or the poll wakes us.
+                if claimed.count < max(wanted, 1) { await hints.local.wait(atMost: .seconds(settings.pollSeconds)) }
+            }
+            await finishOrHandBack()
+        }
+    }
+
+    private func claim(_ count: Int, after wallet: Int64) async -> [ClaimedTask] {
+        do {
+            return try await queue.claim(
+                node: settings.node, limit: count, afterWallet: wallet, in: pool)
+        } catch {
+            logger.warning("cannot claim tasks", metadata: ["error": "\(error)"])
+            return []
+        }
+    }
+
+    private static let claimMax = 64
+
+    private func heartbeats() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(settings.heartbeatSeconds))
+            let progress = running.allProgress()
+            guard !progress.isEmpty else { continue }
+            do {
+                let held = try await queue.renew(progress, in: pool)
+                for lease in progress.keys where !held.contains(lease) { running.cancel(lease) }
+            } catch {
+                // The leases go on until they run out; another node takes over only then.
+                logger.warning("cannot renew leases", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func finishOrHandBack() async {
+        let deadline = ContinuousClock.now + .seconds(settings.graceSeconds)
+        while running.count > 0, ContinuousClock.now < deadline { await hints.local.wait(atMost: .milliseconds(200)) }
+        let rest = running.leases
+        guard !rest.isEmpty else { return }
+        for lease in rest { running.cancel(lease) }
+        do {
+            try await queue.handBack(rest, in: pool)
+            logger.info("handed tasks back", metadata: ["tasks": "\(rest.count)"])
+        } catch {
+            logger.warning("cannot hand tasks back; their leases run out", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// What runs on this node, and how far it is.
+final class RunningAttempts: Sendable {
+    private struct Entry {
+        var progress = 0
+        var work: Task<Void, Never>?
+        var cancelled = false
+    }
+
+    private let entries = Mutex<[Lease: Entry]>([:])
+
+    var count: Int { entries.withLock(\.count) }
+    var leases: [Lease] { entries.withLock { Array($0.keys) } }
+
+    func add(_ task: ClaimedTask) { entries.withLock { $0[task.lease] = Entry() } }
+
+    func attach(_ work: Task<Void, Never>, to lease: Lease) {
+        let cancelled = entries.withLock { entries -> Bool in
+            entries[lease]?.work = work
+            return entries[lease]?.cancelled ?? true
+        }
+        if cancelled { work.cancel() }
+    }
+
+    func remove(_ lease: Lease) { _ = entries.withLock { $0.removeValue(forKey: lease) } }
+
+    func cancel(_ lease: Lease) {
+        let work = entries.withLock { entries -> Task<Void, Never>? in
+            entries[lease]?.cancelled = true
+            return entries[lease]?.work
+        }
+        work?.cancel()
+    }
+
+    func allProgress() -> [Lease: Int] { entries.withLock { $0.mapValues(\.progress) } }
+
+    func progress(of lease: Lease) -> @Sendable (Int) -> Void {
+        { percent in self.entries.withLock { $0[lease]?.progress = min(max(percent, 0), 99) } }
+    }
+}

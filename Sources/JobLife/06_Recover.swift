@@ -1,0 +1,67 @@
+public import Images
+public import Logging
+public import Postgres
+public import Queue
+
+/// Step 6: what keeps the house in order. Every node does it; doing it twice is harmless.
+public struct Recover: Sendable {
+    private let pool: ConnectionPool
+    private let queue: TaskQueue
+    private let store: any ImageStore
+    private let hints: Hints
+    private let nowSeconds: @Sendable () -> Int64
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - queue: whose lost leases are rescued.
+    ///   - store: whose old pictures are swept.
+    ///   - nowSeconds: seconds since 1970.
+    public init(
+        _ pool: ConnectionPool, queue: TaskQueue, store: any ImageStore, hints: Hints,
+        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
+    ) {
+        self.pool = pool
+        self.queue = queue
+        self.store = store
+        self.hints = hints
+        self.nowSeconds = nowSeconds
+        self.logger = logger
+    }
+
+    /// Rescues tasks of dead nodes every few seconds, and keeps house every hour, until the task is cancelled.
+    public func run() async {
+        var nextHouse = ContinuousClock.now
+        while !Task.isCancelled {
+            await rescue()
+            if ContinuousClock.now >= nextHouse {
+                await keepHouse()
+                nextHouse = .now + .seconds(3600)
+            }
+            try? await Task.sleep(for: .seconds(3))
+        }
+    }
+
+    private func rescue() async {
+        do {
+            let count = try await queue.rescue(in: pool)
+            guard count > 0 else { return }
+            logger.notice("rescued tasks whose node went silent", metadata: ["tasks": "\(count)"])
+            hints.tasksWait()
+        } catch {
+            logger.warning("cannot look for lost tasks", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func keepHouse() async {
+        do {
+            try await pool.execute(Self.partitions)
+            let hours = try await store.sweep(nowSeconds: nowSeconds())
+            if hours > 0 { logger.info("swept old pictures", metadata: ["hours": "\(hours)"]) }
+        } catch {
+            logger.warning("housekeeping failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Partitions of the coming months, before they are needed.
+    static let partitions = Statement("ensure_partitions", "select ensure_partitions()")
+}
