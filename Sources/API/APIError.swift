@@ -1,0 +1,142 @@
+import Admission
+import Domain
+import HTTPTypes
+import Hummingbird
+import JobLife
+import Keys
+import NIOCore
+import Postgres
+
+/// Every way in which a request can fail, in no dialect's words. This is the one place where a failure gets its status;
+/// each dialect then gives it its own shape.
+struct APIError: Error {
+    enum Kind {
+        case invalidRequest, unauthenticated, insufficientCredits, forbidden, notFound, conflict, tooLarge, tooMany,
+            gone, internalError, unavailable
+    }
+
+    var kind: Kind
+    var message: String
+    /// The field that is at fault.
+    var param: String?
+    /// What to do next.
+    var suggestion: String?
+    /// A word for programs, where the status alone says too little.
+    var code: String?
+    /// More members of the error, such as figures.
+    var figures: [(String, JSON)] = []
+    var retryAfterSeconds: Int?
+
+    var status: HTTPResponse.Status {
+        switch kind {
+        case .invalidRequest: .badRequest
+        case .unauthenticated: .unauthorized
+        case .insufficientCredits: .init(code: 402, reasonPhrase: "Payment Required")
+        case .forbidden: .forbidden
+        case .notFound: .notFound
+        case .conflict: .unprocessableContent
+        case .tooLarge: .contentTooLarge
+        case .tooMany: .tooManyRequests
+        case .gone: .gone
+        case .internalError: .internalServerError
+        case .unavailable: .serviceUnavailable
+        }
+    }
+
+    static func invalid(_ param: String?, _ message: String) -> APIError {
+        APIError(kind: .invalidRequest, message: message, param: param)
+    }
+}
+
+extension APIError {
+    /// The failure behind any error that a route can throw; nil for one that nobody foresaw.
+    init?(_ error: any Error) {
+        switch error {
+        case let error as APIError: self = error
+        case let error as KeyError: self.init(error)
+        case let error as AdmitError: self.init(error)
+        case let error as PostgresError where error.isUnavailable: self = .databaseAway
+        case is NIOTooManyBytesError: self = .bodyTooLarge
+        case let error as HTTPError where error.status == .notFound:
+            self.init(kind: .notFound, message: "There is no such route: see the documentation for the routes.")
+        case let error as HTTPError where error.status.code < 500:
+            self.init(kind: .invalidRequest, message: error.body ?? "The request cannot be read.")
+        default: return nil
+        }
+    }
+
+    static let databaseAway = APIError(
+        kind: .unavailable, message: "The service is restarting.", suggestion: "retry after 5 seconds",
+        retryAfterSeconds: 5)
+    static let bodyTooLarge = APIError(
+        kind: .tooLarge, message: "The request body is larger than \(Limits.bodyBytesMax) bytes.",
+        suggestion: "send a smaller request")
+    static let unforeseen = APIError(
+        kind: .internalError, message: "The service failed.",
+        suggestion: "try again later; tell the operator the request id if it stays")
+
+    private init(_ error: KeyError) {
+        switch error {
+        case .missing, .invalid, .revoked, .expired:
+            self.init(kind: .unauthenticated, message: error.description)
+        case .accountSuspended: self.init(kind: .forbidden, message: error.description)
+        case .busy, .unavailable:
+            self.init(
+                kind: .unavailable, message: error.description, suggestion: "retry after 2 seconds",
+                retryAfterSeconds: 2)
+        }
+    }
+
+    private init(_ error: AdmitError) {
+        switch error {
+        case .overloaded:
+            self.init(
+                kind: .unavailable, message: "Too many requests wait to be accepted; nothing was charged.",
+                suggestion: "retry after 2 seconds", retryAfterSeconds: 2)
+        case .unavailable:
+            self.init(
+                kind: .unavailable, message: "It is not known whether the task was accepted.",
+                suggestion: "retry with the same Idempotency-Key, so that nothing is charged twice",
+                code: "paid_outcome_unknown", retryAfterSeconds: 5)
+        case .broken: self = .unforeseen
+        }
+    }
+
+    init(_ refusal: Refusal, model: String) {
+        switch refusal {
+        case .keyUnknown: self.init(KeyError.invalid)
+        case .keyRevoked: self.init(KeyError.revoked)
+        case .keyExpired: self.init(KeyError.expired)
+        case .accountSuspended: self.init(KeyError.accountSuspended)
+        case .idempotencyConflict:
+            self.init(
+                kind: .conflict, message: "This Idempotency-Key was used for another request.",
+                param: "Idempotency-Key", suggestion: "use a new key for a new request", code: "idempotency_conflict")
+        case .modelUnknown:
+            self.init(
+                kind: .notFound, message: "Specified model not found", param: "model", suggestion: "z-image-turbo")
+        case .modelForbidden:
+            self.init(kind: .forbidden, message: "Access denied for this model", param: "model")
+        case .priceMissing:
+            self.init(
+                kind: .unavailable, message: "The model '\(model)' has no price yet.", param: "model",
+                suggestion: "ask the operator")
+        case .rateLimited(let seconds):
+            let wait = max(1, Int(seconds.rounded(.up)))
+            self.init(
+                kind: .tooMany, message: "Rate limit exceeded", suggestion: "retry after \(wait) seconds",
+                retryAfterSeconds: wait)
+        case .tooManyPending:
+            self.init(
+                kind: .tooMany, message: "Too many of your tasks wait already",
+                suggestion: "retry when some of them are done", retryAfterSeconds: 5)
+        case .creditsInsufficient(let available, let needed):
+            self.init(
+                kind: .insufficientCredits, message: "Insufficient quota",
+                suggestion: "add credits to your account",
+                figures: [
+                    ("estimated_credits", .credits(needed)), ("account_balance_credits", .credits(available)),
+                ])
+        }
+    }
+}

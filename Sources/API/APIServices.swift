@@ -1,0 +1,47 @@
+public import Domain
+public import Images
+public import JobLife
+public import Keys
+public import Logging
+
+/// All that the HTTP faces need from the rooms below.
+public struct APIServices: Sendable {
+    /// Turns keys into callers.
+    public var keys: KeyVerifier
+    /// Step 1 of a job's life.
+    public var admit: Admit
+    /// Reads tasks for their owners.
+    public var tasks: TaskQuery
+    /// Where pictures are.
+    public var store: any ImageStore
+    /// Links to pictures.
+    public var links: SignedLinks
+    /// The codes in task ids.
+    public var codes: TaskCode
+    /// Addresses that may be named as callbacks.
+    public var egress: EgressRule
+    /// Why this node cannot serve, nil when it can.
+    public var notReadyReason: @Sendable () async -> String?
+    /// Seconds since 1970.
+    public var nowSeconds: @Sendable () -> Int64
+    /// Where failures go.
+    public var logger: Logger
+
+    /// The rooms below, put together by the composition root.
+    public init(
+        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, store: any ImageStore, links: SignedLinks, codes: TaskCode,
+        egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
+        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
+    ) {
+        self.keys = keys
+        self.admit = admit
+        self.tasks = tasks
+        self.store = store
+        self.links = links
+        self.codes = codes
+        self.egress = egress
+        self.notReadyReason = notReadyReason
+        self.nowSeconds = nowSeconds
+        self.logger = logger
+    }
+}

@@ -1,0 +1,34 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Gives every request an id, and every failure the shape of its dialect. A failure that nobody foresaw is logged here,
+/// once, and answered without its details.
+struct ErrorsMiddleware: RouterMiddleware {
+    typealias Context = APIContext
+
+    let logger: Logger
+    /// The reply for a failure.
+    let shape: @Sendable (APIError, _ requestID: String) -> Response
+
+    @concurrent
+    func handle(
+        _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        let requestID = context.id
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            let failure = APIError(error)
+            if failure == nil {
+                logger.error(
+                    "a request failed",
+                    metadata: ["request": "\(requestID)", "path": "\(request.uri.path)", "error": "\(error)"])
+            }
+            response = shape(failure ?? .unforeseen, requestID)
+        }
+        response.headers[.requestID] = requestID
+        return response
+    }
+}

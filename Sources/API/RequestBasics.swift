@@ -1,0 +1,32 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import Keys
+
+extension Request {
+    /// The caller behind the key of the `Authorization` header.
+    func caller(_ keys: KeyVerifier) async throws -> Caller {
+        guard let header = headers[.authorization] else { throw KeyError.missing }
+        guard header.lowercased().hasPrefix("bearer ") else { throw KeyError.invalid }
+        return try await keys.verify(String(header.dropFirst(7)))
+    }
+
+    /// The whole body, never more than is allowed.
+    func boundedBody() async throws -> ByteBuffer {
+        if let length = headers[.contentLength].flatMap({ Int($0) }), length > Limits.bodyBytesMax {
+            throw APIError.bodyTooLarge
+        }
+        return try await body.collect(upTo: Limits.bodyBytesMax)
+    }
+
+    /// The `Idempotency-Key` header, which makes a submit safe to repeat.
+    func idempotencyKey() throws -> String? {
+        guard let key = headers[.idempotencyKey] else { return nil }
+        let isPlain = key.utf8.allSatisfy { (0x21...0x7e).contains($0) }
+        guard isPlain, (1...Limits.idempotencyKeyCharactersMax).contains(key.utf8.count) else {
+            throw APIError.invalid(
+                "Idempotency-Key", "The Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.")
+        }
+        return key
+    }
+}

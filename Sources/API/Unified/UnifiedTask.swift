@@ -1,0 +1,96 @@
+import Admission
+public import Domain
+public import Foundation
+public import Images
+public import Reports
+
+/// Tasks in the words of the unified dialect. The reply to a query and the body of a callback are the same bytes.
+public struct UnifiedTask: Sendable {
+    /// The dialect's name, as stored with its tasks.
+    public static let dialect = "unified"
+
+    private let codes: TaskCode
+    private let links: SignedLinks
+
+    /// - Parameters:
+    ///   - codes: for ids.
+    ///   - links: for results.
+    public init(codes: TaskCode, links: SignedLinks) {
+        self.codes = codes
+        self.links = links
+    }
+
+    /// The reply to a submit. It depends only on what never changes, so a replay is the same bytes.
+    func accepted(_ task: AdmittedTask, model: String) -> JSON {
+        head(task.id, task.createdAt, model, progress: 0, state: .pending, after: [
+            // There is no way to withdraw a task yet, and the reply must not promise one.
+            ("task_info", .object([
+                ("can_cancel", .bool(false)), ("estimated_time", .int(Int64(task.estimatedSeconds))),
+            ])),
+            ("type", .string("image")),
+            ("usage", .object([
+                ("billing_rule", .string(task.rule.rawValue)), ("credits_reserved", .credits(task.reserved)),
+                ("user_group", .string(task.userGroup)),
+            ])),
+        ])
+    }
+
+    /// The reply to a query.
+    public func reply(_ task: TaskView) -> [UInt8] { json(task).bytes }
+
+    func json(_ task: TaskView) -> JSON {
+        var rest: [(String, JSON)] = []
+        if task.state == .completed { rest.append(("results", .array(results(task)))) }
+        if task.state == .failed || task.state == .cancelled {
+            rest.append(("error", .object([
+                ("code", .string(task.errorCode ?? "unknown_error")), ("message", .optional(task.errorMessage)),
+            ])))
+        }
+        let left = task.state.isFinal ? 0 : Int64(task.estimatedSeconds) * Int64(100 - task.progress) / 100
+        rest.append(("task_info", .object([("can_cancel", .bool(false)), ("estimated_time", .int(left))])))
+        rest.append(("type", .string("image")))
+        var usage: [(String, JSON)] = [
+            ("billing_rule", .string(task.rule.rawValue)), ("credits_reserved", .credits(task.reserved)),
+        ]
+        if let settled = task.settled { usage.append(("credits_used", .credits(settled))) }
+        usage.append(("user_group", .string(task.userGroup)))
+        rest.append(("usage", .object(usage)))
+        return head(
+            task.id, task.createdAt, task.model, progress: task.progress, state: task.state, after: rest)
+    }
+
+    private func head(
+        _ id: TaskID, _ createdAt: Date, _ model: String, progress: Int, state: TaskState, after: [(String, JSON)]
+    ) -> JSON {
+        .object([
+            ("created", .int(Self.seconds(createdAt))), ("id", .string(idText(id, createdAt))),
+            ("model", .string(model)), ("object", .string("image.generation.task")),
+            ("progress", .int(Int64(progress))), ("status", .string(state.rawValue)),
+        ] + after)
+    }
+
+    /// The public id of a task.
+    public func idText(_ id: TaskID, _ createdAt: Date) -> String {
+        UnifiedTaskID(createdSeconds: Self.seconds(createdAt), code: codes.encode(id)).text
+    }
+
+    /// The task behind a public id; nil when it does not have the shape or its code is none of ours.
+    public func id(_ text: some StringProtocol) -> (id: TaskID, createdSeconds: Int64)? {
+        guard let shape = UnifiedTaskID(text), let id = codes.decode(shape.code) else { return nil }
+        return (id, shape.createdSeconds)
+    }
+
+    /// Whether a task was made at the second that its id tells.
+    static func fits(_ task: TaskView, createdSeconds: Int64) -> Bool { seconds(task.createdAt) == createdSeconds }
+
+    private static func seconds(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970.rounded(.down)) }
+
+    private struct StoredImage: Decodable { let path: String }
+
+    private func results(_ task: TaskView) -> [JSON] {
+        let data = Data((task.imagesText ?? "[]").utf8)
+        let images = (try? JSONDecoder().decode([StoredImage].self, from: data)) ?? []
+        let expires = Self.seconds(task.finishedAt ?? task.createdAt) + Int64(Limits.linkSeconds)
+        return images.compactMap { ImagePath($0.path) }.map { .string(links.link(to: $0, expiresSeconds: expires)) }
+    }
+}

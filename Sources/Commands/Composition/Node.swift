@@ -1,0 +1,174 @@
+import API
+import Callbacks
+import Curl
+import Domain
+import Foundation
+import Hummingbird
+import Images
+import JobLife
+import Keys
+import Logging
+import Postgres
+import Providers
+import Queue
+import ServiceLifecycle
+import UnixSignals
+import Vips
+
+/// The composition root of a server: makes every part, hands each what it needs, and runs them together.
+struct Node {
+    private let settings: Settings
+    private let database: OpenDatabase
+    private let logger: Logger
+    private let epochs: EpochWatch
+    private let hints: Hints
+    private let admit: Admit
+    private let close: Close
+    private let announce: Announce
+    private let worker: Worker
+    private let recover: Recover
+    private let transfers: Transfers
+    private let services: APIServices
+
+    init(_ settings: Settings, _ database: OpenDatabase, _ logger: Logger) async throws {
+        self.settings = settings
+        self.database = database
+        self.logger = logger
+        try await Self.requireCurrentSchema(settings, database)
+        try VipsLibrary.start()
+        let pool = database.pool
+        let secret = try SecretFile.load(settings)
+        try await SecretCheck()(secret, in: pool)
+        let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+
+        let queue = TaskQueue(leaseSeconds: settings.leaseSeconds)
+        let store = FolderStore(folder: "\(settings.dataFolder)/images")
+        let names = TaskNames(secret: secret, baseURL: settings.publicURL)
+        transfers = Transfers()
+        hints = Hints(pool, queue: queue)
+        admit = Admit(pool, hints: hints, logger: logger)
+        let announce = Announce(
+            pool,
+            sender: CallbackSender(transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile),
+            egress: settings.egress, render: { names.unified.reply($0) }, logger: logger)
+        self.announce = announce
+        close = Close(pool, queue: queue, announce: { announce.tasksClosed() }, logger: logger)
+        let sandbox = SandboxEngine(
+            SandboxSettings(
+                durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
+        let attempt = Attempt(
+            routes: Routes(sandbox: sandbox), store: store, close: close, nowSeconds: nowSeconds, logger: logger)
+        worker = Worker(
+            pool, queue: queue, attempt: attempt, hints: hints, settings: Self.workerSettings(settings), logger: logger)
+        recover = Recover(
+            pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
+        epochs = EpochWatch(pool)
+        services = APIServices(
+            keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool), store: store,
+            links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
+            codes: TaskCode(key: secret.bytes(for: .taskCode)), egress: settings.egress,
+            notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger)
+    }
+
+    private static func workerSettings(_ settings: Settings) -> WorkerSettings {
+        WorkerSettings(
+            node: settings.node, slots: settings.workers, pollSeconds: 0.5,
+            heartbeatSeconds: Double(settings.leaseSeconds) / 4, graceSeconds: Double(settings.graceSeconds))
+    }
+
+    /// Runs the parts that the roles need until a signal asks to stop. They stop in reverse order: first the listener,
+    /// then the workers, then what both write through.
+    func run(_ roles: Roles) async throws {
+        var parts: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        func add(_ service: any Service) {
+            parts.append(.init(
+                service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup))
+        }
+        add(Part(transfers.shutdown) { await untilShutdown() })
+        add(Part { [epochs] in await Self.watchEpochs(epochs) })
+        add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
+        add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
+        add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
+        if roles.worker {
+            add(Part { [announce] in await cancelWhenGracefulShutdown { await announce.run() } })
+            add(Part { [recover] in await cancelWhenGracefulShutdown { await recover.run() } })
+            add(Part { [worker] in await worker.run() })
+        }
+        if roles.api { add(Part { [admit] in await Self.untilFinished(admit.finish) { await admit.run() } }) }
+        let router = roles.api ? APIRoutes.router(services) : APIRoutes.healthRouter(services)
+        add(
+            Application(
+                router: router,
+                configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "zimage"),
+                onServerRunning: { [settings, logger] _ in
+                    logger.info("serving", metadata: ["address": "http://\(settings.host):\(settings.port)"])
+                },
+                logger: logger))
+        try await ServiceGroup(
+            configuration: .init(services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        ).run()
+    }
+
+    private static func untilFinished(
+        _ finish: @escaping @Sendable () -> Void, _ run: @Sendable () async -> Void
+    ) async {
+        await withGracefulShutdownHandler { await run() } onGracefulShutdown: { finish() }
+    }
+
+    private static func watchEpochs(_ epochs: EpochWatch) async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                // A failure is not silent: without a fresh epoch no key is honoured.
+                try? await epochs.refresh()
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private static func listen(_ address: DatabaseAddress, _ hints: Hints, _ epochs: EpochWatch) async {
+        await cancelWhenGracefulShutdown {
+            await Listener(address, channels: [TaskQueue.channel, EpochWatch.channel]).run {
+                hints.heard()
+            } received: { notification in
+                if notification.channel == TaskQueue.channel { hints.heard() } else { try? await epochs.refresh() }
+            }
+        }
+    }
+
+    private static func requireCurrentSchema(_ settings: Settings, _ database: OpenDatabase) async throws {
+        let pending = try await Migrator(folder: settings.migrationsFolder).pending(database.pool)
+        guard pending.isEmpty else {
+            throw CommandError("the database lacks \(pending.count) migrations: run `zadmin migrate`")
+        }
+    }
+
+    private static func notReadyReason(_ settings: Settings, _ database: OpenDatabase) async -> String? {
+        do {
+            let pending = try await Migrator(folder: settings.migrationsFolder).pending(database.pool)
+            return pending.isEmpty ? nil : "the database lacks migrations: run `zadmin migrate`"
+        } catch {
+            return "\(error)"
+        }
+    }
+}
+
+/// A part of the server as a service.
+private struct Part: Service {
+    private let body: @Sendable () async -> Void
+    private let after: @Sendable () async -> Void
+
+    init(_ after: @escaping @Sendable () async -> Void = {}, _ body: @escaping @Sendable () async -> Void) {
+        self.after = after
+        self.body = body
+    }
+
+    func run() async throws {
+        await body()
+        await after()
+    }
+}
+
+private func untilShutdown() async {
+    try? await gracefulShutdown()
+}

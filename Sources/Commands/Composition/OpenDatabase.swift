@@ -1,0 +1,53 @@
+import Dispatch
+import Postgres
+
+/// The database that the settings name, ready for use. Without an address it is the embedded one, which is then started,
+/// migrated, and stopped again by its last user.
+struct OpenDatabase: Sendable {
+    /// The restricted role that every session takes on; see `Migrations/0001`.
+    static let serviceRole = "zimage_service"
+
+    let pool: ConnectionPool
+    /// For the listener, which has a session of its own.
+    let address: DatabaseAddress
+    /// The owner's rights, for migrations.
+    let ownerAddress: DatabaseAddress
+    private let cluster: ClusterLease?
+
+    /// Opens the database.
+    static func open(_ settings: Settings, connectionsMax: Int) async throws -> OpenDatabase {
+        guard let url = settings.databaseURL else { return try await openEmbedded(settings, connectionsMax) }
+        return OpenDatabase(url: url, connectionsMax: connectionsMax, cluster: nil)
+    }
+
+    private static func openEmbedded(_ settings: Settings, _ connectionsMax: Int) async throws -> OpenDatabase {
+        let lease = try await onOwnThread { try EmbeddedCluster(dataFolder: settings.dataFolder).acquire() }
+        let database = OpenDatabase(url: lease.url, connectionsMax: connectionsMax, cluster: lease)
+        do { _ = try await Migrator(folder: settings.migrationsFolder).apply(database.ownerAddress) } catch {
+            await database.close()
+            throw error
+        }
+        return database
+    }
+
+    private init(url: String, connectionsMax: Int, cluster: ClusterLease?) {
+        address = DatabaseAddress(url: url, role: Self.serviceRole)
+        ownerAddress = DatabaseAddress(url: url, role: nil, statementTimeoutSeconds: 3600)
+        pool = ConnectionPool(address, connectionsMax: connectionsMax)
+        self.cluster = cluster
+    }
+
+    /// Lets go of the database; the last user of an embedded one stops it.
+    func close() async {
+        guard let cluster else { return }
+        // Nothing is lost when it cannot be stopped: it is found again by the next user.
+        try? await Self.onOwnThread { try cluster.release() }
+    }
+
+    /// Starting and stopping a cluster blocks for a second or more.
+    static func onOwnThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try work() }) }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Domain
+import Foundation
+import Keys
+import Ledger
+
+struct KeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key", abstract: "API keys.", subcommands: [KeyIssue.self, KeyList.self, KeyRevoke.self])
+}
+
+struct KeyIssue: OfficeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "issue", abstract: "Makes a key and shows it, this once.")
+
+    @Option(help: "The account that it belongs to.") var account: String
+    @Option(help: "What people call it.") var name = "key"
+    @Flag(help: "A test key: its jobs use the sandbox and test credits only.") var test = false
+    @Option(help: "The date on which it stops working, such as 2026-12-31.") var expires: String?
+    @Option(help: "Requests per minute of its own.") var rpm: Int?
+    @Option(help: "Requests at once of its own.") var burst: Int?
+    @Option(help: "Models that it may use, with commas between.") var models: String?
+    @OptionGroup var change: ChangeOptions
+
+    func run(in office: Office) async throws {
+        let plan = try plan()
+        let secret = try await office.secret()
+        let issued = Shown()
+        let arguments = [
+            name, String(test), expires ?? "", rpm.map(String.init) ?? "", burst.map(String.init) ?? "", models ?? "",
+        ]
+        let result = try await change.run("key issue", target: account, arguments: arguments, in: office) {
+            guard let key = try await KeyIssuer(secret: secret).issue(plan, in: $0) else {
+                throw unknownAccount(plan.account)
+            }
+            await issued.set(key)
+            return .object([("id", .int(key.id)), ("account", .string(plan.account)), ("mode", .string(plan.mode.rawValue))])
+        }
+        // A repeated command cannot show the key again: its text is stored nowhere.
+        let key = result.replayed ? nil : await issued.key
+        if change.json {
+            let shown = JSON.object([("key", .optional(key?.text)), ("name", .string(name))]).text.dropFirst()
+            Output.write("\(result.text.dropLast()),\(shown)")
+        } else if let key {
+            Output.write("Issued the key \(key.id) for \(account). It is shown only now:\n\(key.text)")
+        } else {
+            Output.write("Issued before under this idempotency key; a key is shown only once. Issue another if it is lost.")
+        }
+    }
+
+    /// Carries the key out of the transaction, which may run twice: the last one is the one that was committed.
+    private actor Shown {
+        var key: IssuedKey?
+        func set(_ key: IssuedKey) { self.key = key }
+    }
+
+    private func plan() throws -> KeyPlan {
+        guard (1...100).contains(name.count) else { throw CommandError("--name is 1 to 100 characters") }
+        for (option, value) in [("--rpm", rpm), ("--burst", burst)] {
+            if let value, !(1...10_000_000).contains(value) { throw CommandError("\(option) must be 1 to 10000000, not \(value)") }
+        }
+        var plan = KeyPlan(account: account, mode: test ? .test : .live, name: name)
+        plan.expiresAt = try expires.map(parseDate)
+        if let date = plan.expiresAt, date < Date() { throw CommandError("--expires lies in the past") }
+        plan.requestsPerMinute = rpm
+        plan.burst = burst
+        plan.models = models?.split(separator: ",").map(String.init)
+        return plan
+    }
+}
+
+struct KeyList: OfficeCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "Shows keys, never their texts.")
+
+    @Option(help: "Only of this account.") var account: String?
+    @OptionGroup var output: OutputOptions
+
+    func run(in office: Office) async throws {
+        if let account { try await requireAccount(account, in: office) }
+        let keys = try await KeyIssuer.list(account: account, in: office.pool)
+        if output.json { return Output.write(JSON.array(keys.map(\.json)).text) }
+        var table = Table(
+            ("KEY", .right), ("ACCOUNT", .left), ("MODE", .left), ("NAME", .left), ("ENDS IN", .left), ("RPM", .right),
+            ("STATE", .left), ("SINCE", .left))
+        for key in keys {
+            table.add(
+                String(key.id), key.account, key.mode, key.name, key.hint, Output.optional(key.requestsPerMinute),
+                key.state, Output.time(key.createdAt))
+        }
+        Output.write(table.text)
+    }
+}
+
+struct KeyRevoke: OfficeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Withdraws a key for good; it stops on every node within 2 seconds.")
+
+    @Argument(help: "The key's number, from `zadmin key list`.") var key: Int64
+    @OptionGroup var change: ChangeOptions
+
+    func run(in office: Office) async throws {
+        let id = key
+        let result = try await change.run("key revoke", target: String(id), arguments: [], in: office) {
+            guard try await KeyIssuer.revoke(id, in: $0) else {
+                throw CommandError("there is no key \(id): see `zadmin key list`")
+            }
+            return .object([("id", .int(id)), ("revoked", .bool(true))])
+        }
+        change.print(result, "Revoked the key \(id).")
+    }
+}
+
+extension KeyListing {
+    fileprivate var state: String {
+        if revokedAt != nil { return "revoked" }
+        if let expiresAt { return expiresAt <= Date() ? "expired" : "until \(Output.time(expiresAt))" }
+        return "active"
+    }
+
+    fileprivate var json: JSON {
+        .object([
+            ("id", .int(id)), ("account", .string(account)), ("mode", .string(mode)), ("name", .string(name)),
+            ("hint", .string(hint)), ("rpm", requestsPerMinute.map { .int(Int64($0)) } ?? .null),
+            ("created_at", .string(Output.timeText(createdAt))),
+            ("expires_at", .optional(expiresAt.map(Output.timeText))),
+            ("revoked_at", .optional(revokedAt.map(Output.timeText))),
+        ])
+    }
+}

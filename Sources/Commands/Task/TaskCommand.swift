@@ -1,0 +1,83 @@
+import API
+import ArgumentParser
+import Domain
+import Reports
+
+struct TaskCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "task", abstract: "Customers' jobs.", subcommands: [TaskShow.self, TaskList.self])
+}
+
+struct TaskShow: OfficeCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Shows one task.")
+
+    @Argument(help: "The id that the customer has.") var id: String
+    @OptionGroup var output: OutputOptions
+
+    func run(in office: Office) async throws {
+        let names = try TaskNames(office)
+        guard let number = names.unified.id(id)?.id, let task = try await ReportBook().task(number, in: office.pool),
+            names.text(task.id, task.createdAt) == id
+        else { throw CommandError("there is no task '\(id)': see `zadmin task list`") }
+        if output.json { return Output.write(task.json(names).text) }
+        var table = Table(("FIELD", .left), ("VALUE", .left))
+        table.add("id", id)
+        table.add("account", "\(task.account) (\(task.mode))")
+        table.add("model", task.model)
+        table.add("state", "\(task.state.rawValue), \(task.progress) %")
+        table.add("credits", "reserved \(task.reserved), settled \(task.settled?.description ?? "-") (\(task.rule.rawValue))")
+        table.add("submitted", Output.time(task.createdAt))
+        table.add("started", Output.time(task.startedAt))
+        table.add("finished", Output.time(task.finishedAt))
+        if let code = task.errorCode { table.add("error", "\(code): \(task.errorMessage ?? "")") }
+        if let images = task.imagesText { table.add("images", images) }
+        if let url = task.callbackURL { table.add("callback", url) }
+        Output.write(table.text)
+    }
+}
+
+struct TaskList: OfficeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Shows the newest tasks, at most 200.")
+
+    @Option(help: "Only of this account.") var account: String?
+    @Option(help: "pending, processing, completed, failed or cancelled.") var state: String?
+    @OptionGroup var output: OutputOptions
+
+    func run(in office: Office) async throws {
+        let state = try state.map { text in
+            guard let state = TaskState(rawValue: text) else {
+                throw CommandError("--state is one of \(TaskState.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'")
+            }
+            return state
+        }
+        if let account { try await requireAccount(account, in: office) }
+        let names = try TaskNames(office)
+        let tasks = try await ReportBook().tasks(account: account, state: state, in: office.pool)
+        if output.json { return Output.write(JSON.array(tasks.map { $0.json(names) }).text) }
+        var table = Table(
+            ("TASK", .left), ("ACCOUNT", .left), ("MODE", .left), ("MODEL", .left), ("STATE", .left),
+            ("RESERVED", .right), ("SETTLED", .right), ("SUBMITTED", .left))
+        for task in tasks {
+            table.add(
+                names.unified.idText(task.id, task.createdAt), task.account, task.mode, task.model, task.state.rawValue,
+                task.reserved.description, task.settled?.description ?? "-", Output.time(task.createdAt))
+        }
+        Output.write(table.text)
+    }
+}
+
+extension TaskView {
+    fileprivate func json(_ names: TaskNames) -> JSON {
+        .object([
+            ("id", .string(names.unified.idText(id, createdAt))), ("account", .string(account)), ("mode", .string(mode)),
+            ("group", .string(userGroup)), ("model", .string(model)), ("status", .string(state.rawValue)),
+            ("progress", .int(Int64(progress))), ("billing_rule", .string(rule.rawValue)),
+            ("credits_reserved", .string(reserved.description)), ("credits_settled", .optional(settled?.description)),
+            ("created_at", .string(Output.timeText(createdAt))), ("started_at", .optional(startedAt.map(Output.timeText))),
+            ("finished_at", .optional(finishedAt.map(Output.timeText))), ("error_code", .optional(errorCode)),
+            ("error_message", .optional(errorMessage)), ("callback_url", .optional(callbackURL)),
+            ("images", imagesText.map(JSON.raw) ?? .array([])),
+        ])
+    }
+}

@@ -1,0 +1,14 @@
+public import ArgumentParser
+
+/// Everything that an operator does.
+public struct Zadmin: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "zadmin", abstract: "Runs the image service: groups, prices, accounts, keys, credits, reports.",
+        subcommands: [
+            Migrate.self, GroupCommand.self, PriceCommand.self, AccountCommand.self, KeyCommand.self,
+            CreditsCommand.self, Usage.self, ReconcileCommand.self, TaskCommand.self, Doctor.self,
+        ])
+
+    /// Made by the argument parser.
+    public init() {}
+}
