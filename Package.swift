@@ -101,5 +101,34 @@ let package = Package(
         ]),
         program("zserve"),
         program("zadmin"),
+
+        // MARK: tests
+        .target(
+            name: "TestSupport", dependencies: ["Domain", "Postgres", "Keys", "Admission", "Ledger"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        tests("TidyTests"),
+        tests("DomainTests", ["Domain"]),
+        tests("PostgresTests", ["Postgres", "TestSupport"]),
+        tests("CurlTests", ["Curl"]),
+        tests("VipsTests", ["Vips"]),
+        tests("KeysTests", ["Keys", "Domain", "Postgres", "TestSupport"]),
+        tests("AdmissionTests", ["Admission", "Domain", "Postgres", "TestSupport"]),
+        tests("QueueTests", ["Queue", "Admission", "Domain", "Postgres", "TestSupport"]),
+        tests("LedgerTests", [
+            "Ledger", "Admission", "Queue", "Keys", "Reports", "Callbacks", "Domain", "Postgres", "TestSupport",
+        ]),
+        tests("ReportsTests", ["Reports", "Admission", "Queue", "Domain", "Postgres", "TestSupport"]),
+        tests("ImagesTests", ["Images", "Domain", crypto]),
+        tests("ProvidersTests", ["Providers", "Domain", "Vips"]),
+        tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),
+        tests("JobLifeTests", [
+            "JobLife", "Admission", "Queue", "Providers", "Images", "Callbacks", "Reports", "Domain", "Postgres",
+            "TestSupport", logging,
+        ]),
+        tests("APITests", [
+            "API", "JobLife", "Keys", "Admission", "Images", "Domain", "Postgres", "TestSupport", hummingbird,
+            hummingbirdTesting, httpTypes, logging,
+        ]),
+        tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]
 )

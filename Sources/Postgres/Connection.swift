@@ -244,3 +244,20 @@ private func withBinary<R>(
         return body(pointers, lengths, formats)
     }
 }
+
+// MARK: text
+
+extension Connection {
+    /// Runs SQL given as text and answers each column as text, for tools and tests. Values are pasted into the text by
+    /// whoever made it, so nothing that comes from outside may ever get here.
+    package func runText(_ sql: String) throws(PostgresError) -> [[String?]] {
+        let handle = try openHandle("text")
+        let result = try checked(ResultHandle(PQexec(handle.pointer, sql)), "text")
+        return (0..<PQntuples(result.pointer)).map { row in
+            (0..<PQnfields(result.pointer)).map { column in
+                guard PQgetisnull(result.pointer, row, column) == 0 else { return nil }
+                return PQgetvalue(result.pointer, row, column).map { String(cString: $0) }
+            }
+        }
+    }
+}
