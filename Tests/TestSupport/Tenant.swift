@@ -3,7 +3,7 @@ public import Domain
 import Foundation
 public import Keys
 import Ledger
-public import Postgres
+import Postgres
 
 /// An account with a key and credits, made the way an operator makes them.
 public struct Tenant: Sendable {

@@ -20,7 +20,7 @@ public struct TestDatabase: Sendable {
         let cluster = try await TestCluster.shared.url()
         let name = "t_" + UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: "")
         let admin = try await Connection.open(DatabaseAddress(url: cluster, role: nil))
-        try await admin.runText("create database \(name) template \(TestCluster.template)")
+        _ = try await admin.runText("create database \(name) template \(TestCluster.template)")
         return TestDatabase(url: url(cluster, database: name), connectionsMax: connectionsMax)
     }
 
