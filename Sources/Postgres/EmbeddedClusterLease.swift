@@ -17,6 +17,14 @@ public final class ClusterLease: Sendable {
         self.registration = Mutex(registration)
     }
 
+    /// Starts the cluster again when it is down, for whatever reason. Blocks like ``EmbeddedCluster/acquire()``.
+    public func revive() throws(EmbeddedClusterError) {
+        let layout = ClusterLayout(dataFolder: cluster.dataFolder)
+        try layout.exclusively { () throws(EmbeddedClusterError) in
+            try ClusterControl(layout: layout, durable: cluster.durable).bringUp()
+        }
+    }
+
     /// Ends the registration, and stops the cluster when nobody else is registered and it is not pinned.
     /// Safe to call again. Blocks until the server has stopped, usually well under a second.
     public func release() throws(EmbeddedClusterError) {

@@ -86,6 +86,9 @@ struct Node {
                 failureTerminationBehavior: .gracefullyShutdownGroup))
         }
         add(Part(transfers.shutdown) { await untilShutdown() })
+        if database.isEmbedded {
+            add(Part { [database, logger] in await cancelWhenGracefulShutdown { await database.keepAlive(logger) } })
+        }
         add(Part { [epochs] in await Self.watchEpochs(epochs) })
         add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })

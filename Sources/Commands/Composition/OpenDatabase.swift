@@ -1,4 +1,5 @@
 import Dispatch
+import Logging
 import Postgres
 
 /// The database that the settings name, ready for use. Without an address it is the embedded one, which is then started,
@@ -13,6 +14,9 @@ struct OpenDatabase: Sendable {
     /// The owner's rights, for migrations.
     let ownerAddress: DatabaseAddress
     private let cluster: ClusterLease?
+
+    /// Whether the cluster is this process's to start and stop.
+    var isEmbedded: Bool { cluster != nil }
 
     /// Opens the database.
     static func open(_ settings: Settings, connectionsMax: Int) async throws -> OpenDatabase {
@@ -36,6 +40,23 @@ struct OpenDatabase: Sendable {
         pool = ConnectionPool(address, connectionsMax: connectionsMax)
         self.cluster = cluster
     }
+
+    /// Watches over an embedded cluster: one that was killed is started again. Until the task is cancelled.
+    func keepAlive(_ logger: Logger) async {
+        guard let cluster else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            do { try await pool.execute(Self.ping) } catch {
+                guard error.code == .cannotConnect, !Task.isCancelled else { continue }
+                logger.error("the embedded database is down and is started again")
+                do { try await Self.onOwnThread { try cluster.revive() } } catch {
+                    logger.error("the embedded database cannot be started", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    private static let ping = Statement("ping", "select 1")
 
     /// Lets go of the database; the last user of an embedded one stops it.
     func close() async {
