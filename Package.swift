@@ -29,6 +29,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
@@ -96,8 +97,7 @@ let package = Package(
         library("Commands", [
             "Domain", "Postgres", "Curl", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images", "Callbacks",
             "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
-            unixSignals, logging,
-            crypto,
+            unixSignals, logging, nio, hummingbirdCore,
         ]),
         program("zserve"),
         program("zadmin"),
@@ -123,11 +123,11 @@ let package = Package(
         tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("JobLifeTests", [
             "JobLife", "Admission", "Queue", "Providers", "Images", "Callbacks", "Reports", "Domain", "Postgres",
-            "TestSupport", logging,
+            "TestSupport", "Curl", lifecycle, logging,
         ]),
         tests("APITests", [
-            "API", "JobLife", "Keys", "Admission", "Images", "Domain", "Postgres", "TestSupport", hummingbird,
-            hummingbirdTesting, httpTypes, logging,
+            "API", "JobLife", "Keys", "Admission", "Queue", "Images", "Domain", "Postgres", "TestSupport", hummingbird,
+            hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]

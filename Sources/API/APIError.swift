@@ -26,6 +26,8 @@ struct APIError: Error {
     /// More members of the error, such as figures.
     var figures: [(String, JSON)] = []
     var retryAfterSeconds: Int?
+    /// Headers besides those that every failure has.
+    var headers: HTTPFields = [:]
 
     var status: HTTPResponse.Status {
         switch kind {

@@ -54,7 +54,7 @@ public struct Recover: Sendable {
 
     private func keepHouse() async {
         do {
-            try await pool.execute(Self.partitions)
+            try await Self.makePartitions(in: pool)
             let hours = try await store.sweep(nowSeconds: nowSeconds())
             if hours > 0 { logger.info("swept old pictures", metadata: ["hours": "\(hours)"]) }
         } catch {
@@ -62,6 +62,10 @@ public struct Recover: Sendable {
         }
     }
 
-    /// Partitions of the coming months, before they are needed.
-    static let partitions = Statement("ensure_partitions", "select ensure_partitions()")
+    /// Makes the partitions of this month and the coming ones, where they are missing.
+    public static func makePartitions(in session: any Session) async throws(PostgresError) {
+        try await session.execute(partitions)
+    }
+
+    private static let partitions = Statement("ensure_partitions", "select ensure_partitions()")
 }

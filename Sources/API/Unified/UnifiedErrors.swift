@@ -14,7 +14,7 @@ enum UnifiedErrors {
         if let suggestion = error.suggestion { members.append(("fallback_suggestion", .string(suggestion))) }
         members += error.figures
         members.append(("request_id", .string(requestID)))
-        var headers: HTTPFields = [:]
+        var headers = error.headers
         if let seconds = error.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
         if error.kind == .unauthenticated { headers[.wwwAuthenticate] = "Bearer" }
         return .json(.object([("error", .object(members))]), status: error.status, headers: headers)

@@ -33,7 +33,9 @@ struct UnifiedRoutes {
         var headers = Self.rateHeaders(verdict.rate)
         switch verdict.outcome {
         case .failure(let refusal):
-            throw APIError(refusal, model: wire.model)
+            var failure = APIError(refusal, model: wire.model)
+            failure.headers = headers
+            throw failure
         case .success(let task):
             if task.replayed { headers[.idempotencyReplayed] = "true" }
             return .json(tasks.accepted(task, model: wire.model), headers: headers)

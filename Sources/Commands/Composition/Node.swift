@@ -4,10 +4,12 @@ import Curl
 import Domain
 import Foundation
 import Hummingbird
+import HummingbirdCore
 import Images
 import JobLife
 import Keys
 import Logging
+import NIOCore
 import Postgres
 import Providers
 import Queue
@@ -36,6 +38,8 @@ struct Node {
         self.logger = logger
         try await Self.requireCurrentSchema(settings, database)
         try VipsLibrary.start()
+        // A service that was off for months may lack this month's partitions, and the first submit needs them.
+        try await Recover.makePartitions(in: database.pool)
         let pool = database.pool
         let secret = try SecretFile.load(settings)
         try await SecretCheck()(secret, in: pool)
@@ -93,17 +97,18 @@ struct Node {
         add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
         add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
+        add(Part { [recover] in await cancelWhenGracefulShutdown { await recover.run() } })
         if roles.worker {
             add(Part { [announce] in await cancelWhenGracefulShutdown { await announce.run() } })
-            add(Part { [recover] in await cancelWhenGracefulShutdown { await recover.run() } })
             add(Part { [worker] in await worker.run() })
         }
         if roles.api { add(Part { [admit] in await Self.untilFinished(admit.finish) { await admit.run() } }) }
         let router = roles.api ? APIRoutes.router(services) : APIRoutes.healthRouter(services)
         add(
             Application(
-                router: router,
-                configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: "zimage"),
+                router: router, server: .http1(configuration: Self.connectionLimits),
+                configuration: .init(
+                    address: .hostname(settings.host, port: settings.port), serverName: "zimage", backlog: 1024),
                 onServerRunning: { [settings, logger] _ in
                     logger.info("serving", metadata: ["address": "http://\(settings.host):\(settings.port)"])
                 },
@@ -112,6 +117,12 @@ struct Node {
             configuration: .init(services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
     }
+
+    /// A connection that is silent for this long, or whose headers are larger, is closed.
+    private static let connectionLimits = HTTP1Channel.Configuration(
+        idleTimeout: .seconds(75),
+        httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100))
 
     private static func untilFinished(
         _ finish: @escaping @Sendable () -> Void, _ run: @Sendable () async -> Void
