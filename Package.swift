@@ -95,8 +95,8 @@ let package = Package(
             httpTypes,
         ]),
         library("Commands", [
-            "Domain", "Postgres", "Curl", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images", "Callbacks",
-            "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
+            "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images",
+            "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
             unixSignals, logging, nio, hummingbirdCore,
         ]),
         program("zserve"),

@@ -80,6 +80,12 @@ begin
                 execute format('create table %I partition of %I for values from (%L) to (%L)',
                     parent || '_' || to_char(first, 'YYYYMM'), parent,
                     first::timestamp at time zone 'UTC', (first + interval '1 month') at time zone 'UTC');
+                -- A trigger against TRUNCATE is not inherited.
+                if parent = 'entries' then
+                    execute format('create trigger entries_not_truncated before truncate on %I '
+                        'for each statement execute function refuse_change()',
+                        parent || '_' || to_char(first, 'YYYYMM'));
+                end if;
                 made := made + 1;
             end if;
         end loop;

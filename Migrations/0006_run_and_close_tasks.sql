@@ -1,5 +1,5 @@
 -- Why: the life of a task after admission. Claims give leases, heartbeats keep them, lost ones return to the queue, and
--- close_tasks is the only door through which a reservation ends.
+-- close_tasks is the only door through which a reservation ends. Plans are generic for the reason given in 0005.
 
 -- Claims up to p_limit tasks for a node, fairly between wallets: at most 64 wallets after p_after are visited (round
 -- robin over any number of wallets at a bounded price), and among them the next task goes to the wallet with the
@@ -10,7 +10,7 @@ create function claim_tasks(p_node text, p_limit int, p_after bigint, p_lease_se
 returns table (
     lease bigint, task_id bigint, attempt int, wallet_id bigint, mode text, model text, operation text, request jsonb,
     created_at timestamptz)
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     visited bigint[] := '{}';
@@ -93,7 +93,7 @@ create function close_tasks(
     p_leases bigint[], p_outcomes text[], p_units int[], p_providers text[], p_codes text[], p_messages text[],
     p_images jsonb[])
 returns table (lease bigint, task_id bigint, verdict text)
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
     perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (p_leases))
@@ -155,7 +155,7 @@ end $$;
 
 -- Returns running tasks to the queue: handed back by a node that stops, or lost with a node that died.
 create function return_tasks(p_leases bigint[], p_outcome attempt_outcome)
-returns int language plpgsql security definer set search_path = public, pg_temp as $$
+returns int language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     returned int;
 begin
@@ -184,7 +184,7 @@ end $$;
 -- Finds leases that ran out. A task that lost p_attempts_max attempts takes its workers down with it: it fails, and the
 -- customer gets the credits back.
 create function rescue_tasks(p_attempts_max int)
-returns int language plpgsql security definer set search_path = public, pg_temp as $$
+returns int language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     lost bigint[];
     hopeless bigint[];

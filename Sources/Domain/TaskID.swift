@@ -88,12 +88,14 @@ public struct UnifiedTaskID: Sendable, Equatable {
         self.code = code
     }
 
-    /// Reads an id; nil when it does not have the shape.
+    /// Reads an id; nil when it is not spelt exactly as ``text`` spells it.
     public init?(_ text: some StringProtocol) {
         guard text.hasPrefix(Self.prefix) else { return nil }
         let parts = text.dropFirst(Self.prefix.count).split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let seconds = Int64(parts[0]), seconds > 0, parts[1].utf8.count == 8 else { return nil }
         self.init(createdSeconds: seconds, code: String(parts[1]))
+        // `+7` and `007` are numbers as well.
+        guard self.text == text else { return nil }
     }
 
     /// The id's text.

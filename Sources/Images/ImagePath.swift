@@ -36,6 +36,8 @@ public struct ImagePath: Sendable, Hashable {
         self.lease = lease
         self.index = Int(index)
         self.format = format
+        // Leading zeros would give one picture many names.
+        guard self.text == text else { return nil }
     }
 
     private static func number(_ text: some StringProtocol) -> Int64? {

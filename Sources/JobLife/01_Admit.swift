@@ -70,7 +70,7 @@ public final class Admit: Sendable {
                 // finds what it wrote. A duplicate number means that the lost call is only now committing.
                 let duplicate = error.constraint == "tasks_pkey"
                 guard error.isUnavailable || duplicate else { return await separately(submissions, error) }
-                if ContinuousClock.now > deadline {
+                if ContinuousClock.now > deadline || Task.isCancelled {
                     log(error, submissions.count)
                     return submissions.map { _ in .failure(AdmitError.unavailable) }
                 }

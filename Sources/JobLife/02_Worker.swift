@@ -126,7 +126,7 @@ public final class Worker: Sendable {
 
     private func finishOrHandBack() async {
         let deadline = ContinuousClock.now + .seconds(settings.graceSeconds)
-        while running.count > 0, ContinuousClock.now < deadline { await hints.local.wait(atMost: .milliseconds(200)) }
+        while running.count > 0, ContinuousClock.now < deadline, !Task.isCancelled { await hints.local.wait(atMost: .milliseconds(200)) }
         let rest = running.leases
         guard !rest.isEmpty else { return }
         for lease in rest { running.cancel(lease) }

@@ -59,7 +59,7 @@ public final class Close: Sendable {
                     for ending in endings { answers += await send([ending]) }
                     return answers
                 }
-                guard error.isUnavailable, ContinuousClock.now < deadline else {
+                guard error.isUnavailable, ContinuousClock.now < deadline, !Task.isCancelled else {
                     return endings.map { _ in .failure(GaveUp()) }
                 }
                 try? await Task.sleep(for: .milliseconds(200))

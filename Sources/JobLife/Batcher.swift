@@ -45,14 +45,15 @@ final class Batcher<Item: Sendable, Answer: Sendable>: Sendable {
         }
     }
 
-    /// Sends batches until ``finish()`` was called and none is left.
+    /// Sends batches until ``finish()`` was called, or the task cancelled, and none is left.
     /// - Parameter send: answers each item of a batch, in their order.
     func run(_ send: @Sendable ([Item]) async -> [Result<Answer, any Error>]) async {
         while true {
             let batch = take()
             if batch.isEmpty {
                 if state.withLock({ $0.finished && $0.waiting.isEmpty }) { return }
-                await signal.wait()
+                // A cancelled task cannot wait: without this it would go round and round.
+                if Task.isCancelled { finish() } else { await signal.wait() }
                 continue
             }
             let answers = await send(batch.map(\.item))

@@ -3,7 +3,8 @@ public import Postgres
 /// The database belongs to another secret than the one that this program was given.
 public struct WrongSecret: Error, CustomStringConvertible {
     public let description =
-        "this database was set up with another secret: give the same ZIMAGE_SECRET, or the ZIMAGE_DATA folder whose file 'secret' it was made with"
+        "this database was set up with another secret: give the same ZIMAGE_SECRET, "
+        + "or the ZIMAGE_DATA folder whose file 'secret' it was made with"
 }
 
 /// Ties a database to the installation's secret at first use, and refuses another one ever after: its keys, task ids and

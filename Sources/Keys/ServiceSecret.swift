@@ -23,7 +23,8 @@ public struct ServiceSecret: Sendable {
     /// - Parameter hex: 64 hexadecimal digits; nil when it is anything else.
     public init?(hex: String) {
         let digits = Array(hex.utf8)
-        guard digits.count == 64 else { return nil }
+        // UInt8(_:radix:) alone would also take a sign.
+        guard digits.count == 64, digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }) else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: 64, by: 2) {
             guard let byte = UInt8(String(decoding: digits[index..<index + 2], as: UTF8.self), radix: 16) else {

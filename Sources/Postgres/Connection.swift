@@ -71,12 +71,13 @@ public actor Connection: Session {
         if let role = address.role { try simple("set role \"\(role.replacing("\"", with: "\"\""))\"") }
     }
 
-    /// Whether the session can take a statement. Finds out cheaply that the server closed an idle one.
+    /// Whether the session can take a statement. Finds out cheaply that the server closed an idle one: nothing else
+    /// arrives unasked but a changed server setting, and then a new session costs little. Reading what arrived would
+    /// not do, because the first read takes the server's farewell and leaves the end of the connection for the next.
     func isUsable() -> Bool {
         guard let handle, handle.isOpen else { return false }
         var descriptor = pollfd(fd: PQsocket(handle.pointer), events: Int16(POLLIN), revents: 0)
-        guard poll(&descriptor, 1, 0) > 0 else { return true }
-        return PQconsumeInput(handle.pointer) == 1 && handle.isOpen
+        return poll(&descriptor, 1, 0) == 0
     }
 
     public func query<T: Sendable>(
@@ -197,8 +198,13 @@ extension Connection {
         transactionDepth = 1
     }
 
+    /// Commits. After a refused statement whose error the body kept to itself, the server would roll back and answer
+    /// with success; that is an error here.
     func commit() throws(PostgresError) {
         transactionDepth = 0
+        if let handle, PQtransactionStatus(handle.pointer) == PQTRANS_INERROR {
+            throw PostgresError(.server, sqlState: "25P02", statement: "commit", detail: "an earlier statement was refused")
+        }
         try simple("commit")
     }
 
@@ -207,9 +213,6 @@ extension Connection {
         transactionDepth = 0
         do { try simple("rollback") } catch { handle = nil }
     }
-
-    /// Closes the session; the pool does so when a caller was cancelled half-way.
-    func close() { handle = nil }
 }
 
 // MARK: C arrays

@@ -6,7 +6,7 @@ public final class ConnectionPool: Sendable {
     private struct State {
         var idle: [Connection] = []
         var open = 0
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [CheckedContinuation<Bool, Never>] = []
     }
 
     private let address: DatabaseAddress
@@ -65,16 +65,16 @@ public final class ConnectionPool: Sendable {
 
     /// Returns when a connection may have become free; the caller looks again.
     private func waitForTurn() async throws(PostgresError) {
-        let refused = state.withLock { $0.waiters.count >= waitersMax }
-        if refused { throw PostgresError(.poolExhausted, detail: "") }
-        await withCheckedContinuation { continuation in
-            let go = state.withLock { state in
+        let admitted = await withCheckedContinuation { continuation in
+            let answer = state.withLock { state -> Bool? in
                 if !state.idle.isEmpty || state.open < connectionsMax { return true }
+                if state.waiters.count >= waitersMax { return false }
                 state.waiters.append(continuation)
-                return false
+                return nil
             }
-            if go { continuation.resume() }
+            if let answer { continuation.resume(returning: answer) }
         }
+        if !admitted { throw PostgresError(.poolExhausted, detail: "") }
     }
 
     private func giveBack(_ connection: Connection) async {
@@ -85,11 +85,11 @@ public final class ConnectionPool: Sendable {
     private func discard() { wakeOne { $0.open -= 1 } }
 
     private func wakeOne(_ change: (inout sending State) -> Void) {
-        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+        let waiter = state.withLock { state -> CheckedContinuation<Bool, Never>? in
             change(&state)
             return state.waiters.isEmpty ? nil : state.waiters.removeFirst()
         }
-        waiter?.resume()
+        waiter?.resume(returning: true)
     }
 }
 

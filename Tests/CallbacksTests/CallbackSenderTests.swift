@@ -1,6 +1,7 @@
 import Callbacks
 import Curl
 import Domain
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct CallbackSenderTests {

@@ -100,7 +100,7 @@ extension ChangeOptions {
             guard try await Tenants().suspend(name, suspended, in: $0) else { throw unknownAccount(name) }
             return .object([("name", .string(name)), ("suspended", .bool(suspended))])
         }
-        print(result, sentence)
+        self.print(result, sentence)
     }
 }
 

@@ -65,7 +65,8 @@ struct Settings: Sendable {
         func whole(_ setting: Setting, _ range: ClosedRange<Int>) throws -> Int {
             guard let value = Int(text(setting)), range.contains(value) else {
                 throw SettingError(
-                    description: "\(setting.name) is '\(text(setting))': give a whole number from \(range.lowerBound) to \(range.upperBound)")
+                    description: "\(setting.name) is '\(text(setting))': "
+                        + "give a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
             return value
         }

@@ -3,22 +3,29 @@ import Glibc
 
 /// A customer's https server in a process of its own: it answers by path and tells each request on its
 /// standard output. Its certificate signs itself and is valid for 127.0.0.1.
-final class TLSCustomer {
+public final class TLSCustomer {
     /// One request as the customer saw it.
-    struct Seen: Decodable {
-        let method: String
-        let path: String
-        let headers: [String: String]
-        let body: String
+    public struct Seen: Decodable, Sendable {
+        /// Its method.
+        public let method: String
+        /// Its path.
+        public let path: String
+        /// Its headers, names in lower case.
+        public let headers: [String: String]
+        /// Its body.
+        public let body: String
     }
 
-    private(set) var port = 0
-    let caFile: String
+    /// Where it listens.
+    public private(set) var port = 0
+    /// The authority to trust.
+    public let caFile: String
     private let folder: URL
     private let process = Process()
     private let lines: AsyncStream<String>
 
-    init() async throws {
+    /// Starts it.
+    public init() async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "customer-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         caFile = folder.appending(path: "cert.pem").path
@@ -50,10 +57,11 @@ final class TLSCustomer {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
+    /// The address of a path, whose first part is the status of the answer: `/204`.
+    public func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
 
     /// The next request that the customer saw; waits for it.
-    func nextSeen() async throws -> Seen { try await next(Seen.self) }
+    public func nextSeen() async throws -> Seen { try await next(Seen.self) }
 
     private func next<Value: Decodable>(_ type: Value.Type) async throws -> Value {
         var iterator = lines.makeAsyncIterator()

@@ -1,0 +1,149 @@
+import API
+import Admission
+import Domain
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Images
+import JobLife
+import Keys
+import Logging
+import NIOCore
+import Queue
+import Synchronization
+import TestSupport
+import Testing
+
+/// The API on a database of its own, with every room below it real.
+struct APIFixture: Sendable {
+    let database: TestDatabase
+    let store: FolderStore
+    let links: SignedLinks
+    let clock: TestClock
+    let trouble: Trouble
+    let client: any TestClientProtocol
+
+    static let submitPath = "/v1/images/generations"
+
+    /// Sends a request.
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, key: String? = nil, body: [UInt8]? = nil,
+        headers: [String: String] = [:]
+    ) async throws -> Reply {
+        var fields: HTTPFields = [:]
+        if let key { fields[.authorization] = "Bearer \(key)" }
+        for (name, value) in headers { fields[try #require(HTTPField.Name(name))] = value }
+        let response = try await client.execute(
+            uri: path, method: method, headers: fields, body: body.map { ByteBuffer(bytes: $0) })
+        return Reply(
+            status: response.status.code, headers: response.headers, bytes: Array(response.body.readableBytesView))
+    }
+
+    /// Submits a body.
+    func submit(_ body: String, key: String?, idempotencyKey: String? = nil) async throws -> Reply {
+        try await send(
+            .post, Self.submitPath, key: key, body: Array(body.utf8),
+            headers: idempotencyKey.map { ["Idempotency-Key": $0] } ?? [:])
+    }
+
+    /// Submits a small picture and returns its id.
+    func submitted(_ key: String) async throws -> String {
+        let reply = try await submit(#"{"model":"z-image-turbo","prompt":"a cat","size":"376x376"}"#, key: key)
+        #expect(reply.status == 200)
+        return try #require(try reply.json()["id"] as? String)
+    }
+
+    /// All that a refused request must leave as it was.
+    func state() async throws -> [[String?]] {
+        try await database.rows(
+            """
+            select (select count(*) from tasks), (select count(*) from queue), (select count(*) from entries),
+                (select count(*) from usage_facts), (select count(*) from idempotency),
+                (select string_agg(format('%s %s %s %s %s', id, available, reserved, pending, rate_tat), ',' order by id)
+                 from wallets),
+                (select string_agg(format('%s %s', id, rate_tat), ',' order by id) from api_keys)
+            """)
+    }
+
+    /// Claims the only waiting task and ends it.
+    func finish(_ outcome: (Lease) -> Ending.Outcome) async throws {
+        let queue = TaskQueue(leaseSeconds: 60)
+        let claimed = try await queue.claim(node: "test", limit: 1, afterWallet: 0, in: database.pool)
+        let task = try #require(claimed.first)
+        let ending = Ending(lease: task.lease, outcome: outcome(task.lease), units: 1, provider: "sandbox")
+        #expect(try await queue.close([ending], in: database.pool) == [task.lease: .closed])
+    }
+}
+
+extension Tenant {
+    /// What the tenant has: available, reserved, settled.
+    func credits(_ database: TestDatabase) async throws -> [Int64] {
+        let balance = try await balance(database)
+        return [balance.available, balance.reserved, balance.settled]
+    }
+}
+
+/// An answer as it came.
+struct Reply: Sendable {
+    let status: Int
+    let headers: HTTPFields
+    let bytes: [UInt8]
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
+
+    func json() throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any], "\(text)")
+    }
+
+    func error() throws -> [String: Any] { try #require(try json()["error"] as? [String: Any], "\(text)") }
+
+    /// The text without what differs from request to request.
+    var textWithoutRequestID: String {
+        text.replacing(header("X-Request-Id") ?? "no request id", with: "REQUEST")
+    }
+}
+
+/// Seconds since 1970 that a test moves on.
+final class TestClock: Sendable {
+    private let seconds = Mutex(Int64(Date().timeIntervalSince1970))
+    var now: Int64 { seconds.withLock { $0 } }
+    func advance(_ by: Int64) { seconds.withLock { $0 += by } }
+}
+
+/// Why the node is not ready, as a test says.
+final class Trouble: Sendable {
+    private let text = Mutex<String?>(nil)
+    var reason: String? { text.withLock { $0 } }
+    func set(_ reason: String?) { text.withLock { $0 = reason } }
+}
+
+/// Runs a test with the API on a fresh database. The pictures' folder goes away afterwards.
+func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) async throws {
+    let database = try await TestDatabase.fresh()
+    let folder = "\(FileManager.default.temporaryDirectory.path)/zimage-api-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let store = FolderStore(folder: folder)
+    let links = SignedLinks(key: Tenant.secret.key(for: .imageLink), baseURL: "https://images.test")
+    let clock = TestClock()
+    let trouble = Trouble()
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let pool = database.pool
+    let admit = Admit(pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), logger: logger)
+    let services = APIServices(
+        keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
+        store: store, links: links, codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), egress: EgressRule(),
+        notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await admit.run() }
+        defer { admit.finish() }
+        try await Application(router: APIRoutes.router(services), logger: logger).test(.router) { client in
+            try await body(
+                APIFixture(
+                    database: database, store: store, links: links, clock: clock, trouble: trouble, client: client))
+        }
+    }
+}

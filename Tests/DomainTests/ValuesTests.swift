@@ -1,0 +1,66 @@
+import Domain
+import Foundation
+import Testing
+
+@Suite struct TaskStateTests {
+    @Test(arguments: [
+        (TaskState.pending, "pending", false), (.processing, "processing", false), (.completed, "completed", true),
+        (.failed, "failed", true), (.cancelled, "cancelled", true),
+    ])
+    func stateHasTheNameThatTheDatabaseAndCustomersKnow(state: TaskState, name: String, isFinal: Bool) {
+        #expect(state.rawValue == name)
+        #expect(TaskState(rawValue: name) == state)
+        #expect(state.isFinal == isFinal)
+    }
+
+    @Test func thereAreNoOtherStates() {
+        #expect(TaskState.allCases.count == 5)
+        #expect(TaskState(rawValue: "Pending") == nil)
+        #expect(TaskState(rawValue: "running") == nil)
+    }
+
+    @Test(arguments: TaskFailure.allCases)
+    func everyFailureSaysThatItCostNothing(failure: TaskFailure) {
+        #expect(failure.message.contains("you were not charged"))
+        #expect(failure.message.hasSuffix("."))
+        #expect(failure.rawValue.utf8.allSatisfy { (97...122).contains($0) || $0 == 95 })
+    }
+}
+
+@Suite struct ImageRequestTests {
+    @Test(arguments: [
+        "a cat", "", "\"quoted\" \\ back/slash", "line\nline\r\n\ttab", "\u{1}\u{1f}\u{7f}", "\u{732b} \u{1f431} e\u{301}",
+        "\u{2028}\u{feff}", #"{"prompt":"other","width":1}"#, String(repeating: "\u{1f468}\u{200d}\u{1f469}", count: 400),
+    ])
+    func storedTextReadsBackAsTheSameRequest(prompt: String) throws {
+        for format in ImageFormat.allCases {
+            for sizeText in [nil, "1:1", "1024x768", "\"odd\""] {
+                let request = ImageRequest(
+                    prompt: prompt, sizeText: sizeText, size: ImageSize(width: 1152, height: 864),
+                    seed: Int64.random(in: Limits.seeds), format: format, nsfwCheck: Bool.random())
+                let read = try JSONDecoder().decode(ImageRequest.self, from: Data(request.storedText.utf8))
+                #expect(read == request)
+                #expect(Array(read.prompt.unicodeScalars) == Array(prompt.unicodeScalars))
+                #expect(read.size == request.size)
+            }
+        }
+    }
+
+    @Test func storedTextIsTheSameEachTime() {
+        let request = ImageRequest(
+            prompt: "a", sizeText: nil, size: .standard, seed: 7, format: .webp, nsfwCheck: true)
+        #expect(
+            request.storedText
+                == #"{"prompt":"a","size":null,"width":1024,"height":1024,"seed":7,"format":"webp","nsfw_check":true}"#)
+    }
+
+    @Test func largeSeedIsExact() throws {
+        let request = ImageRequest(
+            prompt: "a", sizeText: nil, size: .standard, seed: .max, format: .png, nsfwCheck: false)
+        #expect(try JSONDecoder().decode(ImageRequest.self, from: Data(request.storedText.utf8)).seed == .max)
+    }
+
+    @Test func contentTypesAreThoseOfTheFormats() {
+        #expect(ImageFormat.allCases.map(\.contentType) == ["image/webp", "image/png", "image/jpeg"])
+    }
+}

@@ -1,0 +1,34 @@
+import Domain
+import Images
+import Testing
+
+@Suite struct ImagePathTests {
+    @Test(arguments: ImageFormat.allCases)
+    func aPathIsReadBack(format: ImageFormat) throws {
+        let path = ImagePath(atSeconds: 1_700_000_000, lease: 987, index: 2, format: format)
+        #expect(path.text == "472222/987-2.\(format.rawValue)")
+        #expect(ImagePath(path.text) == path)
+    }
+
+    @Test func theLargestNumbersAreReadBack() {
+        #expect(ImagePath("999999999999999999/999999999999999999-0.png")?.lease == 999_999_999_999_999_999)
+    }
+
+    @Test(arguments: [
+        "", "/", "1", "1/", "/1-0.png", "1/1-0", "1/1-0.", "1/1.png", "1/-0.png", "1/1-.png", "1/1-0.gif", "1/1-0.PNG",
+        "1/1-0.png.part", "1/1-0.png/", "1/1-0-0.png", "../1-0.png", "1/../1-0.png", "1/../../etc/passwd", "..",
+        "../..", "./1-0.png", "/1/1-0.png", "1//1-0.png", "1/1-0.png\0", "1\0/1-0.png", "1/1-0.png?x", "+1/1-0.png",
+        "-1/1-0.png",
+        "1/+1-0.png", " 1/1-0.png", "1/1-0.png ", "1/1-0.png\n", "0x1/1-0.png", "\u{661}/1-0.png", "1e3/1-0.png",
+        "1%2f1-0.png", "1\\1-0.png", "1000000000000000000/1-0.png", "1/1000000000000000000-0.png",
+        "1/99999999999999999999-0.png", "1/1-99999999999999999999.png", String(repeating: "1", count: 100_000),
+    ])
+    func whatIsNotOursIsNoPath(text: String) {
+        #expect(ImagePath(text) == nil)
+    }
+
+    /// Two texts of one path would be one file with two names, and a signature fits only its own.
+    @Test func zerosInFrontNameTheSamePicture() {
+        #expect(ImagePath("007/01-00.png")?.text == "7/1-0.png")
+    }
+}

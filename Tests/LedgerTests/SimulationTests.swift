@@ -1,0 +1,207 @@
+import Admission
+import Domain
+import Foundation
+import Ledger
+import Postgres
+import Queue
+import TestSupport
+import Testing
+
+extension LedgerSuites {
+    /// The database and a model of it are driven together by chance and compared after every step.
+    @Suite struct SimulationTests {
+        @Test func theDatabaseAgreesWithTheModelAfterEveryStep() async throws {
+            // A seed that failed can be given again.
+            let given = ProcessInfo.processInfo.environment["SIMULATION_SEED"].flatMap(UInt64.init)
+            let seed = given ?? UInt64.random(in: 0...UInt64.max)
+            var simulation = try await Simulation(seed: seed)
+            for step in 0..<300 {
+                let action = try await simulation.step()
+                let drift = try await simulation.difference()
+                try #require(drift.isEmpty, "SIMULATION_SEED=\(seed), step \(step), \(action): \(drift)")
+            }
+            #expect(try await ledgerDrift(simulation.database).isEmpty, "SIMULATION_SEED=\(seed)")
+            // A run that never met the interesting cases would prove nothing.
+            #expect(simulation.model.jobs.count > 20, "SIMULATION_SEED=\(seed)")
+            #expect(simulation.model.jobs.values.contains { $0.state == .completed }, "SIMULATION_SEED=\(seed)")
+            #expect(simulation.model.oldLeases.count > 20, "SIMULATION_SEED=\(seed)")
+        }
+    }
+}
+
+/// SplitMix64: the same seed gives the same run.
+private struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+        return word ^ (word >> 31)
+    }
+}
+
+/// The two side by side.
+private struct Simulation {
+    let database: TestDatabase
+    private let tenants: [Tenant]
+    private let queue = TaskQueue(leaseSeconds: 600)
+    private let numbers = TaskNumbers()
+    private(set) var model: SimulationModel
+    private var random: SeededGenerator
+
+    init(seed: UInt64) async throws {
+        database = try await TestDatabase.fresh(connectionsMax: 1)
+        try await database.setPrice(tier: "large", rule: .perSecond, micro: 2_000, unitsMax: 20)
+        tenants = [
+            try await Tenant.make(database, name: "a", credits: "0.5"),
+            try await Tenant.make(database, name: "b", credits: "0.2"),
+        ]
+        model = SimulationModel(
+            wallets: [
+                tenants[0].walletID: .init(available: 500_000), tenants[1].walletID: .init(available: 200_000),
+            ])
+        random = SeededGenerator(state: seed)
+    }
+
+    private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+
+    /// One action on both; its name, or what they disagreed on.
+    mutating func step() async throws -> String {
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<35: try await submit()
+        case 35..<55: try await claim()
+        case 55..<73: try await close()
+        case 73..<80: try await expire()
+        case 80..<86: try await rescue()
+        case 86..<91: try await handBack()
+        case 91..<96: try await renew()
+        default: try await grant()
+        }
+    }
+
+    private mutating func submit() async throws -> String {
+        let count = Int.random(in: 1...4, using: &random)
+        let ids = try await numbers.take(count, in: database.pool)
+        var batch: [Submission] = []
+        var expected: [(word: String, task: Int64?)] = []
+        var keys: Set<String> = []
+        for id in ids {
+            let tenant = tenants.randomElement(using: &random)!
+            let isLarge = chance(30)
+            var key = chance(50) ? "key \(Int.random(in: 0..<30, using: &random))" : nil
+            // A batch never holds a key twice: the batcher sees to that.
+            if let used = key, !keys.insert("\(tenant.walletID) \(used)").inserted { key = nil }
+            let fingerprint: UInt8 = chance(90) ? 1 : 2
+            let submission = tenant.submission(idempotencyKey: key, fingerprint: [fingerprint])
+            batch.append(isLarge ? submission.changed(side: 1536) : submission)
+            expected.append(
+                model.submit(
+                    id: id.value, wallet: tenant.walletID, quote: isLarge ? 40_000 : 26_000,
+                    perUnit: isLarge ? 2_000 : nil, key: key, fingerprint: fingerprint))
+        }
+        let verdicts = try await database.admit(batch, ids: ids)
+        #expect(verdicts.map(\.word) == expected.map(\.word))
+        #expect(verdicts.map(\.taskID?.value) == expected.map(\.task))
+        return "submit \(verdicts.map(\.word))"
+    }
+
+    private mutating func claim() async throws -> String {
+        let limit = Int.random(in: 1...4, using: &random)
+        let expected = min(limit, model.pending)
+        let claimed = try await queue.claim(
+            node: "node", limit: limit, afterWallet: chance(50) ? tenants[0].walletID : 0, in: database.pool)
+        #expect(claimed.count == expected)
+        for task in claimed {
+            let isRight = model.claim(task.id.value, lease: task.lease.value, attempt: task.attempt)
+            #expect(isRight)
+        }
+        return "claim \(claimed.map(\.id.value))"
+    }
+
+    /// A lease that is held, or now and then one that is not any more.
+    private mutating func someLease() -> Int64? {
+        (chance(25) ? model.oldLeases : model.held).randomElement(using: &random)
+    }
+
+    private mutating func close() async throws -> String {
+        guard let lease = someLease() else { return "close nothing" }
+        let units = chance(70) ? Int.random(in: 0...25, using: &random) : nil
+        let ending = Ending(
+            lease: Lease(lease),
+            outcome: units == nil
+                ? .failed(code: "service_error", message: "no") : .completed(images: []),
+            units: units ?? 0, provider: "sandbox")
+        let expected: CloseVerdict = model.close(lease, units: units) ? .closed : .stale
+        let repeats = chance(20) ? 2 : 1
+        for turn in 0..<repeats {
+            let verdict = try await queue.close([ending], in: database.pool)[Lease(lease)]
+            #expect(verdict == (turn == 0 ? expected : .stale))
+        }
+        return "close \(lease) \(expected)"
+    }
+
+    private mutating func expire() async throws -> String {
+        guard let lease = model.held.randomElement(using: &random) else { return "expire nothing" }
+        model.expire(lease)
+        try await database.rows(
+            "update leases set until = clock_timestamp() - interval '1 second' where lease = \(lease)")
+        return "expire \(lease)"
+    }
+
+    private mutating func rescue() async throws -> String {
+        let expected = model.rescue()
+        #expect(try await queue.rescue(in: database.pool) == expected)
+        return "rescue \(expected)"
+    }
+
+    private mutating func handBack() async throws -> String {
+        guard let lease = someLease() else { return "hand back nothing" }
+        model.handBack(lease)
+        try await queue.handBack([Lease(lease)], in: database.pool)
+        return "hand back \(lease)"
+    }
+
+    private mutating func renew() async throws -> String {
+        guard let lease = someLease() else { return "renew nothing" }
+        let isHeld = model.renew(lease)
+        #expect(try await queue.renew([Lease(lease): 50], in: database.pool) == (isHeld ? [Lease(lease)] : []))
+        return "renew \(lease)"
+    }
+
+    private mutating func grant() async throws -> String {
+        let tenant = tenants.randomElement(using: &random)!
+        let amount = Int64.random(in: 1...60_000, using: &random)
+        model.wallets[tenant.walletID]!.available += amount
+        let entry = try await database.pool.transaction { transaction in
+            try await CreditBook().grant(
+                Credits(micro: amount), account: tenant.name, mode: .live, reason: "test", actor: "test",
+                in: transaction)
+        }
+        #expect(entry != nil)
+        return "grant \(amount)"
+    }
+
+    /// Where the database and the model differ.
+    func difference() async throws -> [String] {
+        var found: [String] = []
+        let wallets = try await database.rows(
+            "select id, available, reserved, settled, pending, running from wallets where mode = 'live' order by id")
+        let expected = model.wallets.sorted { $0.key < $1.key }.map { id, wallet in
+            "\(id) \(wallet.available) \(wallet.reserved) \(wallet.settled) \(wallet.pending) \(wallet.running)"
+        }
+        let real = wallets.map { $0.map { $0 ?? "-" }.joined(separator: " ") }
+        if real != expected { found.append("wallets \(real), model \(expected)") }
+        let tasks = try await database.rows(
+            """
+            select t.id, t.state, coalesce(t.settled::text, '-'), coalesce(l.lease::text, '-')
+            from tasks t left join leases l on l.task_id = t.id order by t.id
+            """
+        ).map { $0.map { $0 ?? "-" }.joined(separator: " ") }
+        let jobs = model.jobs.sorted { $0.key < $1.key }.map { id, job in
+            "\(id) \(job.state.rawValue) \(job.settled.map(String.init) ?? "-") \(job.lease.map(String.init) ?? "-")"
+        }
+        if tasks != jobs { found.append("tasks \(Set(tasks).symmetricDifference(jobs).sorted())") }
+        return found
+    }
+}
