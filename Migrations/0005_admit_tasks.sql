@@ -63,6 +63,8 @@ declare
     v_burst int[] := array_fill(null::int, array[size]);
     v_left int[] := array_fill(null::int, array[size]);
     v_wait bigint[] := array_fill(null::bigint, array[size]);
+    -- Whether the idempotency key was known before this batch.
+    v_known boolean[] := array_fill(null::boolean, array[size]);
     -- One slot per wallet and per key, in the order of their ids.
     w_id bigint[] := array_fill(null::bigint, array[size]);
     w_available bigint[] := array_fill(null::bigint, array[size]);
@@ -193,6 +195,7 @@ begin
         end if;
 
         v_verdict[r.n] := v;
+        v_known[r.n] := r.idem_key is not null;
         v_task[r.n] := coalesce(r.old_id, r.id);
         v_created[r.n] := coalesce(r.old_created, at);
         v_reserved[r.n] := coalesce(r.old_reserved, r.quote);
@@ -226,12 +229,12 @@ begin
         i (price, mode, grp, model, account, key_id, reserved)
     where i.price is not null;
 
+    -- A key twice in one batch breaks the primary key and with it the whole batch: callers keep such requests apart.
     insert into idempotency (wallet_id, key, fingerprint, task_id, created_at)
     select i.wallet, i.key, i.fingerprint, case when i.price is not null then i.id end, at
-    from unnest(p_ids, v_wallet, v_price, v_verdict, p_idempotency, p_fingerprints)
-        i (id, wallet, price, verdict, key, fingerprint)
-    where i.key is not null and (i.price is not null or i.verdict = 'credits_insufficient')
-    on conflict do nothing;
+    from unnest(p_ids, v_wallet, v_price, v_verdict, v_known, p_idempotency, p_fingerprints)
+        i (id, wallet, price, verdict, known, key, fingerprint)
+    where i.key is not null and not i.known and (i.price is not null or i.verdict = 'credits_insufficient');
 
     update wallets w set available = w.available - s.taken, reserved = w.reserved + s.taken,
         pending = w.pending + s.count, rate_tat = s.tat

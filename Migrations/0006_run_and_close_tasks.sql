@@ -111,7 +111,7 @@ begin
             t.key_id, t.group_id, t.model_id, t.price_id, t.callback_url, t.reserved, w.mode,
             case when i.outcome <> 'completed' then 0
                 when p.rule = 'per_call' then t.reserved
-                else least(t.reserved, p.amount * greatest(i.units, 0)) end settled,
+                else least(t.reserved, p.amount * least(greatest(i.units, 0), p.units_max)) end settled,
             clock_timestamp() at
         from ended e join input i on i.lease = e.lease join tasks t on t.id = e.task_id
             join prices p on p.id = t.price_id join wallets w on w.id = e.wallet_id),
@@ -189,7 +189,10 @@ declare
     lost bigint[];
     hopeless bigint[];
 begin
-    select array_agg(l.lease), array_agg(l.lease) filter (where l.attempt >= p_attempts_max) into lost, hopeless
+    -- Attempts that were handed back by nodes that stopped do not count.
+    select array_agg(l.lease), array_agg(l.lease) filter (where 1 + (
+        select count(*) from attempts a where a.task_id = l.task_id and a.outcome = 'lost') >= p_attempts_max)
+    into lost, hopeless
     from (select * from leases where until < clock_timestamp() order by until limit 500) l;
     if lost is null then return 0; end if;
     perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (lost))

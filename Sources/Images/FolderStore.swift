@@ -23,6 +23,7 @@ public struct FolderStore: ImageStore {
             try Self.write(bytes, to: draft)
             guard rename(draft, target) == 0 else { throw Self.systemError() }
             try Self.flush(hourFolder)
+            try Self.flush(folder)
         }
     }
 

@@ -48,7 +48,7 @@ struct ClusterPrograms {
             fsync = \(onDisk)
             synchronous_commit = \(onDisk)
             full_page_writes = \(onDisk)
-            max_connections = 100
+            max_connections = \(durable ? 100 : 500)
             shared_buffers = 256MB
             max_wal_size = 2GB
             checkpoint_timeout = 15min

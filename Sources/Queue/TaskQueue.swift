@@ -55,7 +55,7 @@ public struct TaskQueue: Sendable {
         let columns = endings.map(EndingColumns.init)
         let parameters = [
             Parameter(endings.map(\.lease.value)), Parameter(columns.map(\.outcome)),
-            Parameter(endings.map { Int32($0.units) }), Parameter(endings.map(\.provider)),
+            Parameter(endings.map { Int32(clamping: $0.units) }), Parameter(endings.map(\.provider)),
             Parameter(columns.map(\.code)), Parameter(columns.map(\.message)), Parameter(columns.map(\.images)),
         ]
         let verdicts = try await session.query(QueueStatements.close, parameters) { (row) throws(PostgresError) in

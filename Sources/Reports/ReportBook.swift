@@ -7,6 +7,7 @@ public enum ReportError: Error, CustomStringConvertible {
 
     public var description: String {
         switch self {
+        case .unknown("model", let name): "there is no model '\(name)': see `zadmin price list`"
         case .unknown(let kind, let name): "there is no \(kind) '\(name)': see `zadmin \(kind) list`"
         }
     }
