@@ -109,7 +109,7 @@ let package = Package(
         tests("TidyTests"),
         tests("DomainTests", ["Domain"]),
         tests("PostgresTests", ["Postgres", "TestSupport"]),
-        tests("CurlTests", ["Curl"]),
+        tests("CurlTests", ["Curl", "TestSupport"]),
         tests("VipsTests", ["Vips"]),
         tests("KeysTests", ["Keys", "Domain", "Postgres", "TestSupport"]),
         tests("AdmissionTests", ["Admission", "Domain", "Postgres", "TestSupport"]),

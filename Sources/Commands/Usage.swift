@@ -8,7 +8,7 @@ struct Usage: OfficeCommand {
 
     @Option(help: "Only of this user group.") var group: String?
     @Option(help: "Only of this account.") var account: String?
-    @Option(help: "Only of this key, by number.") var key: Int64?
+    @Option(parsing: .unconditional, help: "Only of this key, by number.") var key: Int64?
     @Option(help: "Only of this model.") var model: String?
     @Option(help: "From this date on, such as 2026-12-01 (UTC).") var from: String?
     @Option(help: "Before this date (UTC).") var to: String?

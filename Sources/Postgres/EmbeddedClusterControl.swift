@@ -49,7 +49,9 @@ struct ClusterControl {
         }
         let stop = ["stop", "-D", layout.data, "-w", "-t", "\(Self.stopLimitSeconds)", "-m"]
         let limit = Self.stopLimitSeconds + 5
-        if try programs.run("pg_ctl", stop + ["fast"], timeoutSeconds: limit).status == 0 { return }
+        // What is not durable anyway need not be written out.
+        let mode = durable ? "fast" : "immediate"
+        if try programs.run("pg_ctl", stop + [mode], timeoutSeconds: limit).status == 0 { return }
         let outcome = try programs.run("pg_ctl", stop + ["immediate"], timeoutSeconds: limit)
         if outcome.status == 0 { return }
         guard try processes.postmaster() == nil else {

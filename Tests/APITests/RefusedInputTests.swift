@@ -54,7 +54,10 @@ private struct Wrong: Sendable {
             var table: [Wrong] = []
             for (name, key, status, type) in keys {
                 table.append(Wrong(name: name, key: key, body: Self.bytes(Self.body("")), status: status, type: type))
-                table.append(Wrong(name: "query with \(name)", method: .get, path: "/v1/tasks/task-unified-1-aaaaaaaa", key: key, status: status, type: type))
+                table.append(
+                    Wrong(
+                        name: "query with \(name)", method: .get, path: "/v1/tasks/task-unified-1-aaaaaaaa", key: key,
+                        status: status, type: type))
             }
             table.append(
                 Wrong(
@@ -179,7 +182,8 @@ private struct Wrong: Sendable {
             }
             let unknown = [
                 "task-unified-1757165031-uyujaw3d", "task-unified-", "task-unified-0-\(id.suffix(8))",
-                "task-unified-1-\(id.suffix(8))", id + "0", String(id.dropLast()), id.uppercased().replacing("TASK-UNIFIED", with: "task-unified"),
+                "task-unified-1-\(id.suffix(8))", id + "0", String(id.dropLast()),
+                id.uppercased().replacing("TASK-UNIFIED", with: "task-unified"),
             ].filter { $0 != id }.map { ($0, mine.keyText) }
             for (text, key) in unknown + [(id, other.keyText), (id, test.keyText)] {
                 table.append(

@@ -27,8 +27,10 @@ import Testing
         #expect(ImagePath(text) == nil)
     }
 
-    /// Two texts of one path would be one file with two names, and a signature fits only its own.
-    @Test func zerosInFrontNameTheSamePicture() {
-        #expect(ImagePath("007/01-00.png")?.text == "7/1-0.png")
+    /// Two texts of one path would be one picture with two names.
+    @Test(arguments: ["007/1-0.png", "7/01-0.png", "7/1-00.png"])
+    func zerosInFrontAreNoPath(text: String) {
+        #expect(ImagePath(text) == nil)
+        #expect(ImagePath("7/1-0.png") != nil)
     }
 }

@@ -23,7 +23,8 @@ import Testing
         let queue = TaskQueue(leaseSeconds: 60)
         let claimed = try await queue.claim(node: "a", limit: 1, afterWallet: 0, in: database.pool)
         let lease = try #require(claimed.first?.lease)
-        #expect(try await database.number("select count(*) from callbacks") == 0, "not before the task is final")
+        let sql = "select count(*) from callbacks where task_id = \(id.value)"
+        #expect(try await database.number(sql) == 0, "not before the task is final")
         let ending = Ending(lease: lease, outcome: .failed(code: "x", message: "x"), units: 0, provider: nil)
         _ = try await queue.close([ending], in: database.pool)
         return id

@@ -16,7 +16,8 @@ import Testing
 
         init(batchMax: Int = 100, waitingMax: Int = 100) {
             let batcher = Batcher<String, String>(
-                batchMax: batchMax, waitingMax: waitingMax, overflow: Full(), conflictKey: { $0.first?.isLetter == true ? String($0.prefix(1)) : nil })
+                batchMax: batchMax, waitingMax: waitingMax, overflow: Full(),
+                conflictKey: { $0.first?.isLetter == true ? String($0.prefix(1)) : nil })
             self.batcher = batcher
             let (batches, gate) = (batches, gate)
             runner = Task {

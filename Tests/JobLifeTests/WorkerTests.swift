@@ -216,11 +216,12 @@ import Testing
         #expect(again.map(\.attempt) == [2, 2])
     }
 
-    /// Makes the worker's lease run out, and gives the task to another node.
+    /// Makes the worker's lease run out, and gives the task to another node. One transaction of the owner: the worker can
+    /// neither renew the lease in between nor claim the task again.
     private static func steal(_ house: House) async throws -> ClaimedTask {
-        try await house.database.rows("update leases set until = now() - interval '1 second'")
-        // One transaction: the worker itself must not be the one that claims it again.
-        let claimed = try await house.database.pool.transaction { transaction in
+        let claimed = try await house.database.owner.transaction { transaction in
+            try await transaction.execute(
+                Statement("run_out", "update leases set until = clock_timestamp() - interval '1 second'"))
             #expect(try await house.queue.rescue(in: transaction) == 1)
             return try await house.queue.claim(node: "other", limit: 1, afterWallet: 0, in: transaction)
         }

@@ -88,7 +88,8 @@ extension LedgerSuites {
 
         @Test func whatIsWrittenStays() async throws {
             let (database, _, _) = try await closed()
-            for sql in Self.rewritings {
+            let month = try await database.rows("select tableoid::regclass from entries limit 1")[0][0]
+            for sql in Self.rewritings + ["truncate \(month ?? "")"] {
                 #expect(try await refusal(sql, database)?.sqlState == "42501")
             }
         }

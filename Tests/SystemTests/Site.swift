@@ -62,7 +62,7 @@ final class Site: Sendable {
     /// Starts a program with this installation's settings.
     func launch(_ program: String, _ arguments: [String], settings: [String: String]) throws -> (child: Child, log: String) {
         let number = count.wrappingAdd(1, ordering: .relaxed).newValue
-        var environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "ZIMAGE_DATA": folder]
+        var environment = ["HOME": "/", "ZIMAGE_DATA": folder]
         if let databaseURL { environment["ZIMAGE_DATABASE_URL"] = databaseURL }
         environment.merge(settings) { $1 }
         let log = "\(folder)/\(program)-\(number)"

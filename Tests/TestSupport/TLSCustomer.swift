@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 
 /// A customer's https server in a process of its own: it answers by path and tells each request on its
 /// standard output. Its certificate signs itself and is valid for 127.0.0.1.
@@ -21,7 +20,7 @@ public final class TLSCustomer {
     /// The authority to trust.
     public let caFile: String
     private let folder: URL
-    private let process = Process()
+    private let process: Child
     private let lines: AsyncStream<String>
 
     /// Starts it.
@@ -30,30 +29,17 @@ public final class TLSCustomer {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         caFile = folder.appending(path: "cert.pem").path
         let key = folder.appending(path: "key.pem").path
-        let maker = Process()
-        maker.executableURL = URL(filePath: "/usr/bin/env")
-        maker.arguments =
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            + ["-days", "1", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-            + ["-keyout", key, "-out", caFile]
-        maker.standardError = FileHandle.nullDevice
-        try maker.run()
-        maker.waitUntilExit()
-        let pipe = Pipe()
-        lines = Self.lines(of: pipe.fileHandleForReading)
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", Self.script, caFile, key]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = pipe
-        // Whoever runs the tests waits until nobody holds their standard error any more.
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        let maker = try Child(
+            "openssl",
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+                + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", caFile])
+        guard await maker.ending() == .exited(0) else { throw TestFailure("openssl made no certificate") }
+        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key])
         port = try await next(Int.self)
     }
 
     deinit {
-        // A child inherits the blocked signals of the thread that starts it, so an ordinary terminate is lost.
-        kill(process.processIdentifier, SIGKILL)
+        process.send(SIGKILL)
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -68,22 +54,6 @@ public final class TLSCustomer {
         // Nil when the process has ended, or when the test's time limit has cancelled it.
         guard let line = await iterator.next() else { throw POSIXError(.EPIPE) }
         return try JSONDecoder().decode(type, from: Data(line.utf8))
-    }
-
-    /// Reads on a thread of its own, because a blocking read must not hold up the other tests.
-    private static func lines(of handle: FileHandle) -> AsyncStream<String> {
-        let (stream, continuation) = AsyncStream.makeStream(of: String.self)
-        Thread {
-            var text = ""
-            while case let more = handle.availableData, !more.isEmpty {
-                text += String(decoding: more, as: UTF8.self)
-                var complete = text.split(separator: "\n", omittingEmptySubsequences: false)
-                text = String(complete.removeLast())
-                for line in complete { continuation.yield(String(line)) }
-            }
-            continuation.finish()
-        }.start()
-        return stream
     }
 
     private static let script = """

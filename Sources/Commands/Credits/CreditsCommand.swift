@@ -79,7 +79,7 @@ struct CreditsHistory: OfficeCommand {
         commandName: "history", abstract: "Shows an account's ledger entries, the newest first, at most 1000.")
 
     @OptionGroup var wallet: WalletOptions
-    @Option(help: "Only entries before this one, for the next page.") var before: Int64?
+    @Option(parsing: .unconditional, help: "Only entries before this one, for the next page.") var before: Int64?
     @OptionGroup var output: OutputOptions
 
     func run(in office: Office) async throws {

@@ -10,12 +10,12 @@ struct GroupCommand: AsyncParsableCommand {
 
 /// The limits of a group.
 struct GroupLimits: ParsableArguments {
-    @Option(help: "Requests per minute of each account.") var rpm: Int?
-    @Option(help: "Requests at once of each account; as many as per minute when absent.") var burst: Int?
-    @Option(help: "Running tasks of each account.") var maxRunning: Int?
-    @Option(help: "Waiting tasks of each account.") var maxPending: Int?
+    @Option(parsing: .unconditional, help: "Requests per minute of each account.") var rpm: Int?
+    @Option(parsing: .unconditional, help: "Requests at once of each account; as many as per minute when absent.") var burst: Int?
+    @Option(parsing: .unconditional, help: "Running tasks of each account.") var maxRunning: Int?
+    @Option(parsing: .unconditional, help: "Waiting tasks of each account.") var maxPending: Int?
     @Option(help: "Models that the group may use, with commas between; all when absent.") var models: String?
-    @Option(help: "Share of the workers compared with other groups, from 1 to 1000.") var weight: Int?
+    @Option(parsing: .unconditional, help: "Share of the workers compared with other groups, from 1 to 1000.") var weight: Int?
 
     func plan() throws -> GroupPlan {
         for (name, value, most) in [

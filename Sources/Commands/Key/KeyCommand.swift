@@ -17,8 +17,8 @@ struct KeyIssue: OfficeCommand {
     @Option(help: "What people call it.") var name = "key"
     @Flag(help: "A test key: its jobs use the sandbox and test credits only.") var test = false
     @Option(help: "The date on which it stops working, such as 2026-12-31.") var expires: String?
-    @Option(help: "Requests per minute of its own.") var rpm: Int?
-    @Option(help: "Requests at once of its own.") var burst: Int?
+    @Option(parsing: .unconditional, help: "Requests per minute of its own.") var rpm: Int?
+    @Option(parsing: .unconditional, help: "Requests at once of its own.") var burst: Int?
     @Option(help: "Models that it may use, with commas between.") var models: String?
     @OptionGroup var change: ChangeOptions
 

@@ -18,7 +18,7 @@ struct PriceSet: OfficeCommand {
     @Option(help: "standard (up to 1024x1024) or large; every size when absent.") var sizeTier: String?
     @Option(help: "per_call, per_second or per_token.") var rule = "per_call"
     @Option(parsing: .unconditional, help: "Credits per call, second or token, with up to 6 decimals.") var amount: String
-    @Option(help: "The most seconds or tokens of one call: amount times this is reserved.") var unitsMax = 1
+    @Option(parsing: .unconditional, help: "The most seconds or tokens of one call: amount times this is reserved.") var unitsMax = 1
     @Option(help: "The date from which it holds, such as 2026-12-31; now when absent.") var from: String?
     @OptionGroup var change: ChangeOptions
 

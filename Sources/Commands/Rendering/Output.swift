@@ -23,9 +23,16 @@ struct CommandError: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// Reads `2026-12-31` (midnight UTC) or a full ISO 8601 moment.
+/// Reads `2026-12-31` (midnight UTC) or a full ISO 8601 moment. Foundation's own reading is generous: it makes the 30th
+/// of February the 2nd of March, and drops a time that has no zone. A price or a key must not start on such a guess.
 func parseDate(_ text: String) throws -> Date {
-    if let date = try? Date(text, strategy: .iso8601) { return date }
-    if let date = try? Date(text, strategy: .iso8601.year().month().day()) { return date }
-    throw CommandError("'\(text)' is not a date: write 2026-12-31 or 2026-12-31T15:00:00Z")
+    let refusal = CommandError("'\(text)' is not a date: write 2026-12-31 or 2026-12-31T15:00:00Z")
+    let shape = /([0-9]{4}-[0-9]{2}-[0-9]{2})(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-][0-9]{2}:[0-9]{2}))?/
+    let days = Date.ISO8601FormatStyle.iso8601.year().month().day()
+    guard let match = text.wholeMatch(of: shape), let midnight = try? Date(String(match.1), strategy: days),
+        midnight.formatted(days) == match.1
+    else { throw refusal }
+    guard match.2 != nil else { return midnight }
+    guard let moment = try? Date(text, strategy: .iso8601) else { throw refusal }
+    return moment
 }
