@@ -108,8 +108,19 @@ import Testing
                 for _ in 0..<6 { ids.insert(try await customer.nextSeen().headers["webhook-id"] ?? "") }
                 #expect(ids.count == 6)
                 try await eventually { try await database.number("select count(*) from callbacks where state = 'delivered'") == 6 }
-                #expect(try await database.number("select max(attempts) from callbacks") == 1, "none was sent twice")
             }
         }
+    }
+
+    @Test func nobodyTakesWhatAnotherHasTaken() async throws {
+        let database = try await TestDatabase.fresh()
+        for _ in 0..<12 { _ = try await closedTask(database, callbackURL: "https://example.com/") }
+        let taken = try await withThrowingTaskGroup(of: [Int64].self) { group in
+            for _ in 0..<4 {
+                group.addTask { try await Outbox().take(5, forSeconds: 600, in: database.pool).map(\.id) }
+            }
+            return try await group.reduce([], +)
+        }
+        #expect(taken.count == 12 && Set(taken).count == 12)
     }
 }

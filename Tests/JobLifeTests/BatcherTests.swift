@@ -102,6 +102,18 @@ import Testing
         await bench.runner.value
     }
 
+    @Test func aCancelledRunnerAnswersWhatWaitsAndEnds() async throws {
+        let bench = Bench(batchMax: 1)
+        let first = bench.submit("1")
+        _ = await bench.batches.next()
+        let second = bench.submit("2")
+        bench.runner.cancel()
+        #expect(try await first.value == "answer 1")
+        #expect(try await second.value == "answer 2")
+        await bench.runner.value
+        await #expect(throws: Full.self) { try await bench.batcher.submit("3") }
+    }
+
     @Test func oneFailureIsItsOwn() async throws {
         let bench = Bench()
         let first = bench.submit("1")
