@@ -18,6 +18,8 @@ struct SimulationModel {
         var state = TaskState.pending
         var settled: Int64?
         var attempts = 0
+        /// Attempts whose lease ran out; those that were handed back do not count against the task.
+        var lost = 0
         var lease: Int64?
         var isExpired = false
     }
@@ -99,8 +101,9 @@ struct SimulationModel {
     /// How many leases had run out.
     mutating func rescue() -> Int {
         let lost = jobs.filter { $0.value.isExpired && $0.value.lease != nil }
-        for (id, job) in lost.sorted(by: { $0.key < $1.key }) {
-            if job.attempts >= Limits.attemptsMax { end(id, .init(.failed, 0)) } else { requeue(id) }
+        for id in lost.keys.sorted() {
+            jobs[id]!.lost += 1
+            if jobs[id]!.lost >= Limits.attemptsMax { end(id, .init(.failed, 0)) } else { requeue(id) }
         }
         return lost.count
     }
