@@ -51,7 +51,10 @@ create trigger entries_not_truncated before truncate on entries for each stateme
 
 -- Usage facts: narrow rows for reports, one when a task is submitted and one when it is closed.
 create type usage_event as enum ('submitted', 'completed', 'failed', 'cancelled');
+create sequence usage_facts_id_seq;
 create table usage_facts (
+    -- Grows with each fact: what is already folded into rollups is told apart by it.
+    id bigint not null default nextval('usage_facts_id_seq'),
     at timestamptz not null,
     event usage_event not null,
     mode account_mode not null,
@@ -62,9 +65,14 @@ create table usage_facts (
     provider text,
     reserved bigint not null default 0 check (reserved >= 0),
     settled bigint not null default 0 check (settled >= 0),
-    refunded bigint not null default 0 check (refunded >= 0)
+    refunded bigint not null default 0 check (refunded >= 0),
+    -- What the provider is expected to bill for the attempt that ended the task, in millionths of its currency.
+    cost bigint not null default 0 check (cost >= 0),
+    currency text check (currency ~ '^[A-Z]{3}$'),
+    constraint usage_cost_has_currency check (cost = 0 or currency is not null)
 ) partition by range (at);
 create index usage_facts_at on usage_facts using brin (at);
+create index usage_facts_id on usage_facts (id);
 
 -- Makes the partitions of this month and the next two; called by every migration and hourly by the service.
 create function ensure_partitions() returns int language plpgsql security definer set search_path = public, pg_temp as $$

@@ -75,11 +75,18 @@ create table attempts (
     lease bigint not null,
     node text not null,
     provider text,
+    -- The provider's own id of the task, by which its invoice names it.
+    provider_task_id text,
+    -- What the provider is expected to bill, in millionths of its currency; null when it bills nothing.
+    cost bigint check (cost >= 0),
+    currency text check (currency ~ '^[A-Z]{3}$'),
     outcome attempt_outcome not null,
     started_at timestamptz not null,
     ended_at timestamptz not null default clock_timestamp(),
-    primary key (task_id, number)
+    primary key (task_id, number),
+    constraint attempts_cost_has_currency check ((cost is null) = (currency is null))
 );
+create index attempts_of_provider on attempts (provider, ended_at) where provider is not null;
 
 -- Rule 8: a key belongs to its wallet and lives as long as the task. A refusal for lack of credit is kept as well.
 create table idempotency (

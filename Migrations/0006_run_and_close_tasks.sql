@@ -88,10 +88,11 @@ returns setof bigint language sql security definer set search_path = public, pg_
 $$;
 
 -- Ends tasks: state, money, usage, attempt and callback in one statement of one transaction (rule 5). A lease that is
--- no longer held changes nothing and is answered as stale. units: what the provider used, for rules other than per_call.
+-- no longer held changes nothing and is answered as stale. units: what the provider used, for rules other than per_call;
+-- costs: what it is expected to bill for that, in millionths of the currencies.
 create function close_tasks(
-    p_leases bigint[], p_outcomes text[], p_units int[], p_providers text[], p_codes text[], p_messages text[],
-    p_images jsonb[])
+    p_leases bigint[], p_outcomes text[], p_units int[], p_providers text[], p_provider_tasks text[], p_costs bigint[],
+    p_currencies text[], p_codes text[], p_messages text[], p_images jsonb[])
 returns table (lease bigint, task_id bigint, verdict text)
 language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -101,13 +102,15 @@ begin
 
     return query
     with input as materialized (
-        select i.* from unnest(p_leases, p_outcomes, p_units, p_providers, p_codes, p_messages, p_images)
-            i (lease, outcome, units, provider, code, message, images)),
+        select i.* from unnest(p_leases, p_outcomes, p_units, p_providers, p_provider_tasks, p_costs, p_currencies,
+                p_codes, p_messages, p_images)
+            i (lease, outcome, units, provider, provider_task, cost, currency, code, message, images)),
     ended as (
         delete from leases l using input i where l.lease = i.lease
         returning l.lease, l.task_id, l.wallet_id, l.node, l.attempt, l.started_at),
     judged as materialized (
-        select e.*, i.outcome::task_state state, i.provider, i.code, i.message, i.images, t.period, t.account_id,
+        select e.*, i.outcome::task_state state, i.provider, i.provider_task, i.cost, i.currency, i.code, i.message,
+            i.images, t.period, t.account_id,
             t.key_id, t.group_id, t.model_id, t.price_id, t.callback_url, t.reserved, w.mode,
             case when i.outcome <> 'completed' then 0
                 when p.rule = 'per_call' then t.reserved
@@ -138,13 +141,16 @@ begin
               from judged j group by j.wallet_id) s (id, count, reserved, settled)
         where w.id = s.id),
     reported as (
-        insert into usage_facts (at, event, mode, group_id, model_id, account_id, key_id, provider, settled, refunded)
+        insert into usage_facts (at, event, mode, group_id, model_id, account_id, key_id, provider, settled, refunded,
+            cost, currency)
         select j.at, j.state::text::usage_event, j.mode, j.group_id, j.model_id, j.account_id, j.key_id, j.provider,
-            j.settled, j.reserved - j.settled
+            j.settled, j.reserved - j.settled, coalesce(j.cost, 0), j.currency
         from judged j),
     tried as (
-        insert into attempts (task_id, number, lease, node, provider, outcome, started_at)
-        select j.task_id, j.attempt, j.lease, j.node, j.provider, j.state::text::attempt_outcome, j.started_at
+        insert into attempts (task_id, number, lease, node, provider, provider_task_id, cost, currency, outcome,
+            started_at)
+        select j.task_id, j.attempt, j.lease, j.node, j.provider, j.provider_task, j.cost, j.currency,
+            j.state::text::attempt_outcome, j.started_at
         from judged j),
     announced as (
         insert into callbacks (task_id, account_id, url)
@@ -201,7 +207,8 @@ begin
     if hopeless is not null then
         perform close_tasks(hopeless,
             array_fill('failed'::text, array[cardinality(hopeless)]), array_fill(0, array[cardinality(hopeless)]),
-            array_fill(null::text, array[cardinality(hopeless)]),
+            array_fill(null::text, array[cardinality(hopeless)]), array_fill(null::text, array[cardinality(hopeless)]),
+            array_fill(null::bigint, array[cardinality(hopeless)]), array_fill(null::text, array[cardinality(hopeless)]),
             array_fill('generation_timeout'::text, array[cardinality(hopeless)]),
             array_fill('The image could not be generated in several attempts; you were not charged.'::text,
                 array[cardinality(hopeless)]),
@@ -223,8 +230,8 @@ language sql security definer set search_path = public, pg_temp as $$
 $$;
 
 revoke execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
-    close_tasks(bigint[], text[], int[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
+    close_tasks(bigint[], text[], int[], text[], text[], bigint[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
     rescue_tasks(int), claim_callbacks(int, int) from public;
 grant execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
-    close_tasks(bigint[], text[], int[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
+    close_tasks(bigint[], text[], int[], text[], text[], bigint[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
     rescue_tasks(int), claim_callbacks(int, int) to zimage_service;

@@ -31,13 +31,13 @@ public struct Attempt: Sendable {
     /// nothing more may be said about it).
     func callAsFunction(_ task: ClaimedTask, _ progress: @escaping @Sendable (Int) -> Void) async {
         let provider = routes.provider(model: task.model, mode: task.mode)
-        var units = 0
+        var made: ProviderResult?
         var outcome: Ending.Outcome
         var path: ImagePath?
         do {
             let result = try await provider.generate(
                 ProviderJob(image: task.image, model: task.model), progress: progress)
-            units = result.units
+            made = result
             let place = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: 0, format: task.image.format)
             try await store.put(result.bytes, at: place)
             path = place
@@ -55,7 +55,9 @@ public struct Attempt: Sendable {
             outcome = .failed(code: TaskFailure.serviceError.rawValue, message: TaskFailure.serviceError.message)
         }
         if Task.isCancelled { return await discard(path) }
-        let ending = Ending(lease: task.lease, outcome: outcome, units: units, provider: provider.name)
+        let ending = Ending(
+            lease: task.lease, outcome: outcome, units: made?.units ?? 0, provider: provider.name,
+            providerTaskID: made?.providerTaskID, cost: made?.cost)
         if await close(ending) == .stale { await discard(path) }
     }
 

@@ -22,12 +22,20 @@ public struct ProviderResult: Sendable {
     public let size: ImageSize
     /// Seconds that were used, rounded up, for prices that count them.
     public let units: Int
+    /// The provider's own id of the task, by which its invoice names it.
+    public let providerTaskID: String?
+    /// What the provider is expected to bill; nil when it bills nothing.
+    public let cost: ProviderCost?
 
     /// A finished picture.
-    public init(bytes: [UInt8], size: ImageSize, units: Int) {
+    public init(
+        bytes: [UInt8], size: ImageSize, units: Int, providerTaskID: String? = nil, cost: ProviderCost? = nil
+    ) {
         self.bytes = bytes
         self.size = size
         self.units = units
+        self.providerTaskID = providerTaskID
+        self.cost = cost
     }
 }
 

@@ -77,13 +77,22 @@ public struct Ending: Sendable {
     public let units: Int
     /// Who made the picture.
     public let provider: String?
+    /// The provider's own id of the task, by which its invoice names it.
+    public let providerTaskID: String?
+    /// What the provider is expected to bill; nil when it bills nothing.
+    public let cost: ProviderCost?
 
     /// The end of an attempt.
-    public init(lease: Lease, outcome: Outcome, units: Int, provider: String?) {
+    public init(
+        lease: Lease, outcome: Outcome, units: Int, provider: String?, providerTaskID: String? = nil,
+        cost: ProviderCost? = nil
+    ) {
         self.lease = lease
         self.outcome = outcome
         self.units = units
         self.provider = provider
+        self.providerTaskID = providerTaskID
+        self.cost = cost
     }
 }
 

@@ -4,7 +4,7 @@ public import Postgres
 public enum QueueStatements {
     static let claim = Statement("claim_tasks", "select * from claim_tasks($1, $2, $3, $4)")
     static let renew = Statement("renew_leases", "select * from renew_leases($1, $2, $3)")
-    static let close = Statement("close_tasks", "select * from close_tasks($1, $2, $3, $4, $5, $6, $7)")
+    static let close = Statement("close_tasks", "select * from close_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
     static let handBack = Statement("return_tasks", "select return_tasks($1, 'handed_back')")
     static let rescue = Statement("rescue_tasks", "select rescue_tasks($1)")
     static let notify = Statement("notify_tasks", "select pg_notify('tasks', '')")

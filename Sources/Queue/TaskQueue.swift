@@ -56,6 +56,8 @@ public struct TaskQueue: Sendable {
         let parameters = [
             Parameter(endings.map(\.lease.value)), Parameter(columns.map(\.outcome)),
             Parameter(endings.map { Int32(clamping: $0.units) }), Parameter(endings.map(\.provider)),
+            Parameter(endings.map(\.providerTaskID)), Parameter(endings.map(\.cost?.micro)),
+            Parameter(endings.map(\.cost?.currency)),
             Parameter(columns.map(\.code)), Parameter(columns.map(\.message)), Parameter(columns.map(\.images)),
         ]
         let verdicts = try await session.query(QueueStatements.close, parameters) { (row) throws(PostgresError) in
