@@ -76,7 +76,7 @@ let package = Package(
         // MARK: 3 stages
         library("Keys", ["Domain", "Postgres", "CLibargon2", crypto]),
         library("Admission", ["Domain", "Postgres"]),
-        library("Ledger", ["Domain", "Postgres"]),
+        library("Ledger", ["Domain", "Postgres", crypto]),
         library("Queue", ["Domain", "Postgres"]),
         library("Providers", ["Domain", "Vips"]),
         library("Images", ["Domain", crypto]),
@@ -112,10 +112,10 @@ let package = Package(
         tests("CurlTests", ["Curl", "TestSupport"]),
         tests("VipsTests", ["Vips"]),
         tests("KeysTests", ["Keys", "Domain", "Postgres", "TestSupport"]),
-        tests("AdmissionTests", ["Admission", "Domain", "Postgres", "TestSupport"]),
+        tests("AdmissionTests", ["Admission", "Ledger", "Queue", "Domain", "Postgres", "TestSupport"]),
         tests("QueueTests", ["Queue", "Admission", "Domain", "Postgres", "TestSupport"]),
         tests("LedgerTests", [
-            "Ledger", "Admission", "Queue", "Keys", "Reports", "Callbacks", "Domain", "Postgres", "TestSupport",
+            "Ledger", "Admission", "Queue", "Keys", "Reports", "Callbacks", "Domain", "Postgres", "TestSupport", crypto,
         ]),
         tests("ReportsTests", ["Reports", "Admission", "Queue", "Domain", "Postgres", "TestSupport"]),
         tests("ImagesTests", ["Images", "Domain", crypto]),

@@ -2,7 +2,7 @@
 --
 -- Two roles. The owner (whoever runs `zadmin migrate`) makes tables and functions. `zimage_service` is what every
 -- session of zserve and zadmin takes on: it may read everything, but it can change money, tasks and the queue only
--- through the functions of 0005 and 0006, which run with the owner's rights and check every rule.
+-- through functions such as those of 0007 and 0008, which run with the owner's rights and check every rule.
 --
 -- Amounts are micro-credits in BIGINT: 1 credit = 1,000,000. The bound of 10^15 (a billion credits) on one amount
 -- keeps every product and sum in this schema far from overflow.

@@ -20,17 +20,25 @@ create table wallets (
     available bigint not null default 0 constraint wallets_available_not_negative check (available >= 0),
     reserved bigint not null default 0 constraint wallets_reserved_not_negative check (reserved >= 0),
     granted bigint not null default 0 check (granted >= 0),
+    -- Corrections by people, up less down.
+    adjusted bigint not null default 0,
     settled bigint not null default 0 check (settled >= 0),
     expired bigint not null default 0 check (expired >= 0),
-    -- Tasks that wait and tasks that run; only the functions of 0005 and 0006 count.
+    -- The part of available that comes from grants with a date, and the nearest of those dates; see 0004.
+    expiring bigint not null default 0,
+    next_expiry timestamptz,
+    -- Tasks that wait and tasks that run; only the functions of 0007 and 0008 count.
     pending int not null default 0 check (pending >= 0),
     running int not null default 0 check (running >= 0),
     -- GCRA: the theoretical arrival time, in microseconds since 1970 by the database's clock.
     rate_tat bigint not null default 0,
     unique (account_id, mode),
     -- Nothing appears and nothing vanishes within a wallet.
-    constraint wallets_conserve_credits check (granted = available + reserved + settled + expired)
+    constraint wallets_conserve_credits check (granted + adjusted = available + reserved + settled + expired),
+    constraint wallets_expiring_within_available check (expiring between 0 and available),
+    constraint wallets_next_expiry_iff_expiring check ((next_expiry is not null) = (expiring > 0))
 ) with (fillfactor = 50);
+create index wallets_next_expiry on wallets (next_expiry) where next_expiry is not null;
 
 create table api_keys (
     id bigint generated always as identity primary key,

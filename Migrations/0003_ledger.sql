@@ -4,8 +4,8 @@
 -- Entries are partitioned by `period`, the month. An entry of a task carries the month in which the task was made, not
 -- the month of the entry, so that the reservation and what ends it meet in one partition and one unique index.
 
-create type ledger_account as enum ('granted', 'available', 'reserved', 'revenue', 'expired');
-create type entry_kind as enum ('grant', 'reserve', 'settle', 'refund', 'remainder', 'expire');
+create type ledger_account as enum ('granted', 'adjusted', 'available', 'reserved', 'revenue', 'expired');
+create type entry_kind as enum ('grant', 'adjust', 'reserve', 'settle', 'refund', 'remainder', 'expire');
 
 create sequence entries_id_seq;
 
@@ -20,11 +20,16 @@ create table entries (
     task_id bigint,
     -- The price version, for entries of tasks.
     price_id bigint,
+    -- The grant with a date that begins or expires.
+    grant_id bigint,
     reason text,
     actor text,
     at timestamptz not null default clock_timestamp(),
     constraint entries_kind_fits_accounts check ((kind, debit, credit) in (
         ('grant', 'granted', 'available'),
+        -- A correction by a person, up or down.
+        ('adjust', 'adjusted', 'available'),
+        ('adjust', 'available', 'adjusted'),
         ('reserve', 'available', 'reserved'),
         ('settle', 'reserved', 'revenue'),
         ('refund', 'reserved', 'available'),
@@ -33,6 +38,9 @@ create table entries (
         ('expire', 'available', 'expired'))),
     constraint entries_task_iff_of_task
         check ((task_id is not null) = (kind in ('reserve', 'settle', 'refund', 'remainder'))),
+    constraint entries_expiry_names_grant check (kind <> 'expire' or grant_id is not null),
+    constraint entries_people_say_why
+        check (kind not in ('grant', 'adjust') or (length(reason) > 0 and length(actor) > 0)),
     constraint entries_period_is_month check (extract(day from period) = 1)
 ) partition by range (period);
 
@@ -107,39 +115,5 @@ create function credit_month(at timestamptz) returns date language sql immutable
     select date_trunc('month', at at time zone 'UTC')::date
 $$;
 
--- Gives credits to a wallet.
-create function grant_credits(p_wallet bigint, p_amount bigint, p_reason text, p_actor text)
-returns bigint language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    entry bigint;
-begin
-    if p_amount <= 0 or p_amount > 1000000000000000 then
-        raise exception 'a grant is more than 0 and at most 1000000000 credits' using errcode = '22003';
-    end if;
-    update wallets set available = available + p_amount, granted = granted + p_amount where id = p_wallet;
-    if not found then raise exception 'no such wallet' using errcode = 'P0002'; end if;
-    insert into entries (period, wallet_id, kind, debit, credit, amount, reason, actor)
-    values (credit_month(now()), p_wallet, 'grant', 'granted', 'available', p_amount, p_reason, p_actor)
-    returning id into entry;
-    return entry;
-end $$;
-revoke execute on function grant_credits(bigint, bigint, text, text) from public;
-
--- A new account has an empty live wallet and a test wallet with play credits, so that a test key meets the same rules.
-create function create_account(p_name text, p_group int, p_actor text)
-returns bigint language plpgsql security definer set search_path = public, pg_temp as $$
-declare
-    account bigint;
-    test_wallet bigint;
-begin
-    insert into accounts (name, group_id) values (p_name, p_group) returning id into account;
-    insert into wallets (account_id, mode) values (account, 'live');
-    insert into wallets (account_id, mode) values (account, 'test') returning id into test_wallet;
-    perform grant_credits(test_wallet, 1000000000, 'test credits of a new account', p_actor);
-    return account;
-end $$;
-revoke execute on function create_account(text, int, text) from public;
-
 grant select on entries, usage_facts to zimage_service;
-grant execute on function ensure_partitions(), credit_month(timestamptz),
-    grant_credits(bigint, bigint, text, text), create_account(text, int, text) to zimage_service;
+grant execute on function ensure_partitions(), credit_month(timestamptz) to zimage_service;

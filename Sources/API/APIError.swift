@@ -1,5 +1,6 @@
 import Admission
 import Domain
+import Foundation
 import HTTPTypes
 import Hummingbird
 import JobLife
@@ -132,13 +133,39 @@ extension APIError {
             self.init(
                 kind: .tooMany, message: "Too many of your tasks wait already",
                 suggestion: "retry when some of them are done", retryAfterSeconds: 5)
-        case .creditsInsufficient(let available, let needed):
+        case .creditsInsufficient(let credit):
             self.init(
                 kind: .insufficientCredits, message: "Insufficient quota",
-                suggestion: "add credits to your account",
-                figures: [
-                    ("estimated_credits", .credits(needed)), ("account_balance_credits", .credits(available)),
-                ])
+                suggestion: "add credits to your account", figures: Self.figures(credit))
+        case .quotaExceeded(let quota, let credit): self.init(quota, credit)
         }
+    }
+
+    private static func figures(_ credit: CreditStanding) -> [(String, JSON)] {
+        [("estimated_credits", .credits(credit.needed)), ("account_balance_credits", .credits(credit.available))]
+    }
+
+    /// The codes and figures are those that clients of the unified dialect know (its key is a token).
+    private init(_ quota: QuotaStanding, _ credit: CreditStanding) {
+        let code =
+            switch (quota.scope, quota.window) {
+            case (.key, .day): "token_daily_quota_exceeded"
+            case (.key, .month): "insufficient_token_quota"
+            case (.account, _), (.group, _): "insufficient_user_quota"
+            }
+        let words = quota.window == .day ? ("daily", "daily_limit_credits", "daily_used_credits")
+            : ("monthly", "total_limit_credits", "used_credits")
+        let left = Credits(micro: max(0, quota.cap.micro - quota.used.micro))
+        let reset = quota.resetsAt.formatted(.iso8601)
+        self.init(
+            kind: .insufficientCredits,
+            message: "The \(words.0) quota of this \(quota.scope.rawValue) is used up: \(left) of \(quota.cap) credits are left.",
+            suggestion: "wait for the reset at \(reset), or ask for a higher quota", code: code,
+            figures: Self.figures(credit) + [
+                (words.1, .credits(quota.cap)), (words.2, .credits(quota.used)), ("remaining_credits", .credits(left)),
+                ("reset_timezone", .string(quota.timeZone)), ("resets_at", .string(reset)),
+                ("limit_scope", .string("\(quota.scope.rawValue)_\(words.0)")),
+            ])
+        retryAfterSeconds = max(1, Int(quota.resetsAt.timeIntervalSinceNow.rounded(.up)))
     }
 }

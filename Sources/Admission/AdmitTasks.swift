@@ -42,20 +42,22 @@ public struct AdmitTasks: Sendable {
 
     @Sendable private func verdict(_ row: Row) throws(PostgresError) -> Verdict {
         var rate: RateStanding?
-        if let limit: Int = try row.get(9, as: Int?.self) {
-            rate = RateStanding(limit: limit, burst: try row.get(10), remaining: try row.get(11))
+        if let limit: Int = try row.get(10, as: Int?.self) {
+            rate = RateStanding(
+                scope: try row.get(14), limit: limit, burst: try row.get(11), remaining: try row.get(12))
         }
         let word: String = try row.get(1)
+        let outcome: Result<AdmittedTask, Refusal>
         switch word {
         case "accepted", "replayed":
-            let task = AdmittedTask(
-                id: TaskID(try row.get(2)), createdAt: try row.get(3), reserved: Credits(micro: try row.get(4)),
-                rule: BillingRule(rawValue: try row.get(5) ?? "") ?? .perCall, userGroup: try row.get(6),
-                estimatedSeconds: try row.get(7) ?? 0, replayed: word == "replayed")
-            return Verdict(outcome: .success(task), rate: rate)
-        default:
-            return Verdict(outcome: .failure(try refusal(word, row)), rate: rate)
+            outcome = .success(
+                AdmittedTask(
+                    id: TaskID(try row.get(3)), createdAt: try row.get(4), reserved: Credits(micro: try row.get(5)),
+                    rule: BillingRule(rawValue: try row.get(6) ?? "") ?? .perCall, userGroup: try row.get(7),
+                    estimatedSeconds: try row.get(8) ?? 0))
+        default: outcome = .failure(try refusal(word, row))
         }
+        return Verdict(outcome: outcome, replayed: try row.get(2), rate: rate)
     }
 
     private func refusal(_ word: String, _ row: Row) throws(PostgresError) -> Refusal {
@@ -69,12 +71,44 @@ public struct AdmitTasks: Sendable {
         case "price_missing": return .priceMissing
         case "too_many_pending": return .tooManyPending
         case "rate_limited":
-            let microseconds: Int64? = try row.get(12)
+            let microseconds: Int64? = try row.get(13)
             return .rateLimited(retryAfterSeconds: Double(microseconds ?? 0) / 1_000_000)
-        case "credits_insufficient":
-            return .creditsInsufficient(
-                available: Credits(micro: try row.get(8) ?? 0), needed: Credits(micro: try row.get(4) ?? 0))
+        case "credits_insufficient", "quota_exceeded":
+            let stored = try row.get(9, as: JSONText.self)
+            guard let told = try? JSONDecoder().decode(Told.self, from: Data(stored.string.utf8)) else {
+                throw PostgresError.unexpectedContent(of: "idempotency.refusal")
+            }
+            return told.refusal
         default: return .keyUnknown
         }
+    }
+}
+
+/// What a customer who lacks credit is told, as `admit_tasks` writes it down.
+private struct Told: Decodable {
+    let available: Int64
+    let needed: Int64
+    let scope: QuotaScope?
+    let window: QuotaWindow?
+    let cap: Int64?
+    let used: Int64?
+    let timeZone: String?
+    let resetsAt: Int64?
+
+    private enum CodingKeys: String, CodingKey {
+        case available, needed, scope, window, cap, used
+        case timeZone = "time_zone"
+        case resetsAt = "resets_at"
+    }
+
+    var refusal: Refusal {
+        let credit = CreditStanding(available: Credits(micro: available), needed: Credits(micro: needed))
+        guard let scope, let window, let cap, let used, let timeZone, let resetsAt else {
+            return .creditsInsufficient(credit)
+        }
+        let quota = QuotaStanding(
+            scope: scope, window: window, cap: Credits(micro: cap), used: Credits(micro: used), timeZone: timeZone,
+            resetsAt: Date(timeIntervalSince1970: Double(resetsAt)))
+        return .quotaExceeded(quota, credit)
     }
 }

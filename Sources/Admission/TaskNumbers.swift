@@ -4,7 +4,7 @@ import Synchronization
 
 /// Task numbers for one node, drawn from the database in blocks. A node that dies wastes the rest of its block.
 public final class TaskNumbers: Sendable {
-    /// As in `Migrations/0004_tasks_queue.sql`.
+    /// As in `Migrations/0005_tasks_queue.sql`.
     static let blockSize: Int64 = 1024
 
     private let free = Mutex<[ClosedRange<Int64>]>([])

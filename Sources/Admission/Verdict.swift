@@ -15,12 +15,12 @@ public struct AdmittedTask: Sendable {
     public let userGroup: String
     /// What the customer may expect, in seconds.
     public let estimatedSeconds: Int
-    /// Whether the task is the answer to an earlier request with the same idempotency key.
-    public let replayed: Bool
 }
 
 /// Where the caller stands with the strictest rate limit that applies.
 public struct RateStanding: Sendable, Equatable {
+    /// Whose limit it is: `key` or `account`.
+    public let scope: String
     /// Requests per minute.
     public let limit: Int
     /// Requests that may come at once.
@@ -29,7 +29,37 @@ public struct RateStanding: Sendable, Equatable {
     public let remaining: Int
 }
 
-/// Why a request was refused. Nothing was changed, but for the idempotency key of a lack of credit.
+/// What a lack of credit is about, at the time of the request.
+public struct CreditStanding: Sendable, Equatable {
+    /// Credits that could be reserved.
+    public let available: Credits
+    /// Credits that the request reserves.
+    public let needed: Credits
+
+    /// What there is and what is needed.
+    public init(available: Credits, needed: Credits) {
+        self.available = available
+        self.needed = needed
+    }
+}
+
+/// Where the caller stands with the cap on credits that a request would break.
+public struct QuotaStanding: Sendable, Equatable {
+    /// Whose cap it is.
+    public let scope: QuotaScope
+    /// Of which time.
+    public let window: QuotaWindow
+    /// The most credits of one window.
+    public let cap: Credits
+    /// What of it is reserved or spent.
+    public let used: Credits
+    /// Where the window's midnight is.
+    public let timeZone: String
+    /// When the next window begins.
+    public let resetsAt: Date
+}
+
+/// Why a request was refused. Nothing was changed, but for the idempotency key of a lack of credit or a cap on credits.
 public enum Refusal: Error, Sendable, Equatable {
     case keyUnknown
     case keyRevoked
@@ -42,13 +72,16 @@ public enum Refusal: Error, Sendable, Equatable {
     case priceMissing
     case rateLimited(retryAfterSeconds: Double)
     case tooManyPending
-    case creditsInsufficient(available: Credits, needed: Credits)
+    case quotaExceeded(QuotaStanding, CreditStanding)
+    case creditsInsufficient(CreditStanding)
 }
 
 /// What became of one submission.
 public struct Verdict: Sendable {
     /// The task, or why there is none.
     public let outcome: Result<AdmittedTask, Refusal>
+    /// Whether it is the answer to an earlier request with the same idempotency key.
+    public let replayed: Bool
     /// Nil when no rate limit applies.
     public let rate: RateStanding?
 }

@@ -8,7 +8,7 @@
 /// 3. ``Attempt`` asks a provider for the picture and stores it. No transaction is open while bytes move.
 /// 4. ``Close`` ends tasks: state, money, usage and callback row in one transaction, many tasks at a time.
 /// 5. ``Announce`` sends the callbacks that closing wrote down.
-/// 6. ``Recover`` returns the tasks of dead nodes to the queue, makes partitions and sweeps old pictures.
+/// 6. ``Recover`` returns the tasks of dead nodes to the queue, expires grants, makes partitions and sweeps old pictures.
 ///
 /// What a crash leaves: before the commit of 1, nothing. After it, a task in the queue. During 2 and 3, a lease that
 /// runs out and a picture that the sweeper finds. After the commit of 4, a callback row that is due. Each is picked up

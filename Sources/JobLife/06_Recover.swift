@@ -1,4 +1,5 @@
 public import Images
+import Ledger
 public import Logging
 public import Postgres
 public import Queue
@@ -28,11 +29,12 @@ public struct Recover: Sendable {
         self.logger = logger
     }
 
-    /// Rescues tasks of dead nodes every few seconds, and keeps house every hour, until the task is cancelled.
+    /// Rescues tasks of dead nodes and expires grants every few seconds, and keeps house every hour, until the task is cancelled.
     public func run() async {
         var nextHouse = ContinuousClock.now
         while !Task.isCancelled {
             await rescue()
+            await expireGrants()
             if ContinuousClock.now >= nextHouse {
                 await keepHouse()
                 nextHouse = .now + .seconds(3600)
@@ -49,6 +51,16 @@ public struct Recover: Sendable {
             hints.tasksWait()
         } catch {
             logger.warning("cannot look for lost tasks", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Submits and corrections expire what is due in their wallets; this is for wallets that nobody uses.
+    private func expireGrants() async {
+        do {
+            let count = try await CreditBook().expireDue(in: pool)
+            if count > 0 { logger.info("expired grants", metadata: ["grants": "\(count)"]) }
+        } catch {
+            logger.warning("cannot expire grants", metadata: ["error": "\(error)"])
         }
     }
 

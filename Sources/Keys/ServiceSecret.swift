@@ -14,6 +14,8 @@ public struct ServiceSecret: Sendable {
         case keyCache = "verified key cache"
         /// The short codes in task ids.
         case taskCode = "task code"
+        /// Digests of redemption codes.
+        case redemptionCode = "redemption code"
         /// Signatures of links to pictures.
         case imageLink = "image link"
         /// What is kept in the database to notice that it belongs to another secret.

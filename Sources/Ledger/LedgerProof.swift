@@ -25,6 +25,13 @@ public struct LedgerProof: Sendable {
         ("queue_equals_tasks", "a pending task waits once, a processing task has one lease, others have neither"),
         ("counters_equal_tasks", "the counts of waiting and running tasks are right"),
         ("usage_equals_entries", "usage facts add up to the ledger"),
+        ("grants_equal_entries", "a grant with a date began and expired by its entries"),
+        ("grants_equal_wallets", "wallets know what expires in them, and when next"),
+        ("draws_equal_tasks", "what is drawn from grants is drawn by live tasks of the same wallet, within their reservation"),
+        ("codes_equal_entries", "a redeemed code is one grant of its amount"),
+        ("quotas_equal_tasks", "the counters of caps are what the tasks of their windows cost or reserve"),
+        ("keys_have_their_tasks", "an idempotency key names a task of its wallet"),
+        ("callbacks_equal_tasks", "a final task with a callback address has one row in the outbox, a live one none"),
     ]
 
     /// Every drift, at most a hundred per check.
@@ -41,7 +48,7 @@ public struct LedgerProof: Sendable {
     static let all = [
         walletsEqualEntries, reservedEqualsLiveTasks, tasksHaveEntries, entriesHaveTasks, queueEqualsTasks,
         countersEqualTasks, usageEqualsEntries,
-    ]
+    ] + aroundTasks
 
     private static let walletsEqualEntries = Statement(
         "wallets_equal_entries",
@@ -54,17 +61,18 @@ public struct LedgerProof: Sendable {
                 coalesce(sum(amount) filter (where account = 'available'), 0) available,
                 coalesce(sum(amount) filter (where account = 'reserved'), 0) reserved,
                 coalesce(-sum(amount) filter (where account = 'granted'), 0) granted,
+                coalesce(-sum(amount) filter (where account = 'adjusted'), 0) adjusted,
                 coalesce(sum(amount) filter (where account = 'revenue'), 0) settled,
                 coalesce(sum(amount) filter (where account = 'expired'), 0) expired
             from moved group by wallet_id)
         select 'wallet ' || coalesce(w.id, s.wallet_id),
             format('balance %s, entries %s',
-                (w.available, w.reserved, w.granted, w.settled, w.expired),
-                (s.available, s.reserved, s.granted, s.settled, s.expired))
+                (w.available, w.reserved, w.granted, w.adjusted, w.settled, w.expired),
+                (s.available, s.reserved, s.granted, s.adjusted, s.settled, s.expired))
         from wallets w full join sums s on s.wallet_id = w.id
-        where (coalesce(w.available, -1), w.reserved, w.granted, w.settled, w.expired) is distinct from
-            (coalesce(s.available, 0), coalesce(s.reserved, 0), coalesce(s.granted, 0), coalesce(s.settled, 0),
-             coalesce(s.expired, 0))
+        where (coalesce(w.available, -1), w.reserved, w.granted, w.adjusted, w.settled, w.expired) is distinct from
+            (coalesce(s.available, 0), coalesce(s.reserved, 0), coalesce(s.granted, 0), coalesce(s.adjusted, 0),
+             coalesce(s.settled, 0), coalesce(s.expired, 0))
         limit 100
         """)
 

@@ -105,3 +105,15 @@ public enum CloseVerdict: Sendable, Equatable {
     /// The answer was lost: it may be closed or not, so nothing may be undone.
     case unknown
 }
+
+/// What `cancel_tasks` says to a task.
+public enum CancelVerdict: String, Sendable, Equatable {
+    /// It is withdrawn, and its reservation refunded.
+    case cancelled
+    /// It runs, and only waiting tasks were to be withdrawn.
+    case running
+    /// It had ended before; nothing was changed.
+    case final
+    /// There is no such task in that wallet.
+    case unknown
+}

@@ -1,4 +1,4 @@
-import Domain
+public import Domain
 import Foundation
 public import Postgres
 
@@ -62,6 +62,19 @@ public struct TaskQueue: Sendable {
         ]
         let verdicts = try await session.query(QueueStatements.close, parameters) { (row) throws(PostgresError) in
             (Lease(try row.get(0)), try row.get(2, as: String.self) == "closed" ? CloseVerdict.closed : .stale)
+        }
+        return Dictionary(verdicts) { first, _ in first }
+    }
+
+    /// Withdraws tasks that wait, and those that run if asked to; their reservations are refunded. It can be repeated.
+    /// - Parameter walletID: only tasks of this wallet; nil is any.
+    /// - Returns: a verdict for each task.
+    public func cancel(
+        _ tasks: [TaskID], walletID: Int64?, alsoRunning: Bool, in session: any Session
+    ) async throws(PostgresError) -> [TaskID: CancelVerdict] {
+        let parameters = [Parameter(tasks.map(\.value)), Parameter(walletID), Parameter(alsoRunning)]
+        let verdicts = try await session.query(QueueStatements.cancel, parameters) { (row) throws(PostgresError) in
+            (TaskID(try row.get(0)), CancelVerdict(rawValue: try row.get(1)) ?? .unknown)
         }
         return Dictionary(verdicts) { first, _ in first }
     }

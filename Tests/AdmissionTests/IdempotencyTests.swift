@@ -9,10 +9,11 @@ extension AdmissionSuites {
             let database = try await TestDatabase.fresh(connectionsMax: 1)
             let acme = try await Tenant.make(database)
             let keyed = acme.submission(idempotencyKey: "one")
-            let first = try await database.admit([keyed])[0].outcome.get()
+            let verdict = try await database.admit([keyed])[0]
             let before = try await database.moneyState()
-            let second = try await database.admit([keyed])[0].outcome.get()
-            #expect(!first.replayed && second.replayed)
+            let again = try await database.admit([keyed])[0]
+            #expect(!verdict.replayed && again.replayed)
+            let (first, second) = (try verdict.outcome.get(), try again.outcome.get())
             #expect(second.id == first.id)
             #expect(second.createdAt == first.createdAt)
             #expect(second.reserved == first.reserved)
@@ -34,7 +35,7 @@ extension AdmissionSuites {
             let acme = try await Tenant.make(database, credits: "0.01")
             let keyed = acme.submission(idempotencyKey: "one")
             #expect(try await database.admit([keyed])[0].word == "credits_insufficient")
-            try await database.rows("select grant_credits(\(acme.walletID), 1000000, 'test', 'test')")
+            try await database.rows("select grant_credits(\(acme.walletID), 1000000, null, 'test', 'test')")
             #expect(try await database.admit([keyed])[0].word == "credits_insufficient")
             #expect(try await database.admit([acme.submission(idempotencyKey: "two")])[0].word == "accepted")
             let other = acme.submission(idempotencyKey: "one", fingerprint: [9])

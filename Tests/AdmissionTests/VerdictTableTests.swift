@@ -19,6 +19,9 @@ extension AdmissionSuites {
         static let steps: [Step] = [
             Step(verdict: "accepted", sql: "select 1", idempotencyKey: "first"),
             Step(
+                verdict: "quota_exceeded",
+                sql: "select set_quota('account', (select id from accounts), null, 26001, 'UTC')"),
+            Step(
                 verdict: "credits_insufficient",
                 sql: """
                     insert into prices (group_id, model_id, operation, rule, amount)
@@ -109,7 +112,7 @@ extension AdmissionSuites {
             let acme = try await Tenant.make(database, credits: "0.025999")
             let outcome = try await database.admit([acme.submission()])[0].outcome
             let refusal = Refusal.creditsInsufficient(
-                available: Credits(micro: 25_999), needed: Credits(micro: 26_000))
+                CreditStanding(available: Credits(micro: 25_999), needed: Credits(micro: 26_000)))
             #expect(throws: refusal) { try outcome.get() }
         }
     }

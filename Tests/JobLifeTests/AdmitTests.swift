@@ -43,7 +43,8 @@ import Testing
                         switch try await admit(tenant.submission()).outcome {
                         case .success: return true
                         case .failure(let refusal):
-                            #expect(refusal == .creditsInsufficient(available: .zero, needed: Credits(micro: 26_000)))
+                            let standing = CreditStanding(available: .zero, needed: Credits(micro: 26_000))
+                            #expect(refusal == .creditsInsufficient(standing))
                             return false
                         }
                     }
@@ -77,16 +78,16 @@ import Testing
         let tenant = try await Tenant.make(database)
         try await withAdmit(database) { admit, go in
             let calls = (0..<5).map { _ in
-                Task.immediate { try await admit(tenant.submission(idempotencyKey: "k")).outcome.get() }
+                Task.immediate { try await admit(tenant.submission(idempotencyKey: "k")) }
             }
             let conflict = Task.immediate { try await admit(tenant.submission(idempotencyKey: "k", fingerprint: [9])) }
             go.open()
             var ids: Set<Int64> = []
             var replays = 0
             for call in calls {
-                let task = try await call.value
-                ids.insert(task.id.value)
-                replays += task.replayed ? 1 : 0
+                let verdict = try await call.value
+                ids.insert(try verdict.outcome.get().id.value)
+                replays += verdict.replayed ? 1 : 0
             }
             #expect(ids.count == 1 && replays == 4)
             guard case .failure(.idempotencyConflict) = try await conflict.value.outcome else {

@@ -9,7 +9,8 @@ import Testing
 extension LedgerSuites {
     @Suite struct LedgerProofTests {
         /// Something that the owner could do, and what the proof then says: checks with their subjects, where `<W>` is
-        /// the wallet, `<A>` the account, and `<P>`, `<R>` and `<C>` the pending, the running and the completed task.
+        /// the wallet, `<A>` the account, `<G>` its grant with a date, `<K>` its code, `<Q>` its cap, and `<P>`, `<R>` and
+        /// `<C>` the pending, the running and the completed task.
         struct Tampering: Sendable, CustomTestStringConvertible {
             let sql: String
             let found: Set<String>
@@ -25,10 +26,13 @@ extension LedgerSuites {
                 found: ["wallets_equal_entries: wallet <W>"]),
             Tampering(
                 sql: "update tasks set reserved = reserved + 5 where id = <P>",
-                found: ["reserved_equals_live_tasks: wallet <W>", "tasks_have_their_entries: task <P>"]),
+                found: [
+                    "reserved_equals_live_tasks: wallet <W>", "tasks_have_their_entries: task <P>",
+                    "quotas_equal_tasks: cap <Q> of account <A>",
+                ]),
             Tampering(
                 sql: "update tasks set settled = settled - 5 where id = <C>",
-                found: ["tasks_have_their_entries: task <C>"]),
+                found: ["tasks_have_their_entries: task <C>", "quotas_equal_tasks: cap <Q> of account <A>"]),
             Tampering(
                 sql: """
                     set session_replication_role = replica;
@@ -56,7 +60,7 @@ extension LedgerSuites {
                     update tasks set wallet_id = (select id from wallets where account_id = <A> and id <> <W>)
                     where id = <C>
                     """,
-                found: ["entries_have_their_tasks: task <C>"]),
+                found: ["entries_have_their_tasks: task <C>", "quotas_equal_tasks: cap <Q> of account <A>"]),
             Tampering(sql: "delete from queue where task_id = <P>", found: ["queue_equals_tasks: task <P>"]),
             Tampering(sql: "delete from leases where task_id = <R>", found: ["queue_equals_tasks: task <R>"]),
             Tampering(
@@ -81,6 +85,45 @@ extension LedgerSuites {
             Tampering(
                 sql: "delete from usage_facts where account_id = <A>",
                 found: ["usage_equals_entries: account <A> (live)"]),
+        ] + aroundTasks
+
+        static let aroundTasks = [
+            Tampering(
+                sql: "update expiring_grants set amount = amount + 5, used = used + 5 where id = <G>",
+                found: ["grants_equal_entries: grant <G>"]),
+            Tampering(
+                sql: "update wallets set next_expiry = next_expiry + interval '1 second' where id = <W>",
+                found: ["grants_equal_wallets: wallet <W>"]),
+            Tampering(
+                sql: "update wallets set expiring = expiring - 1 where id = <W>",
+                found: ["grants_equal_wallets: wallet <W>"]),
+            Tampering(
+                sql: "update draws set amount = amount - 1 where task_id = <P>",
+                found: ["draws_equal_tasks: grant <G>"]),
+            Tampering(
+                sql: "insert into draws (task_id, grant_id, amount) values (<C>, <G>, 1)",
+                found: ["draws_equal_tasks: task <C>"]),
+            Tampering(
+                sql: """
+                    set session_replication_role = replica;
+                    update redemption_codes set amount = amount + 1 where id = <K>;
+                    set session_replication_role = origin
+                    """,
+                found: ["codes_equal_entries: code <K>"]),
+            Tampering(
+                sql: "update quotas set day_used = day_used + 1 where id = <Q>",
+                found: ["quotas_equal_tasks: cap <Q> of account <A>"]),
+            Tampering(
+                sql: "update quotas set month_used = 0 where id = <Q>",
+                found: ["quotas_equal_tasks: cap <Q> of account <A>"]),
+            Tampering(
+                sql: "update idempotency set task_id = 424242 where wallet_id = <W>",
+                found: ["keys_have_their_tasks: wallet <W>"]),
+            Tampering(
+                sql: "delete from callbacks where task_id = <C>", found: ["callbacks_equal_tasks: task <C>"]),
+            Tampering(
+                sql: "insert into callbacks (task_id, account_id, url) values (<P>, <A>, 'https://example.com/')",
+                found: ["callbacks_equal_tasks: task <P>"]),
         ]
 
         @Test(arguments: tamperings)
@@ -95,7 +138,7 @@ extension LedgerSuites {
             func filled(_ text: String) -> String {
                 [
                     ("<W>", acme.walletID), ("<A>", acme.accountID), ("<P>", tasks.pending), ("<R>", tasks.running),
-                    ("<C>", tasks.completed),
+                    ("<C>", tasks.completed), ("<G>", 1), ("<K>", 1), ("<Q>", 1),
                 ].reduce(text) { $0.replacing($1.0, with: "\($1.1)") }
             }
             try await database.rows(filled(tampering.sql))
@@ -114,14 +157,26 @@ extension LedgerSuites {
             of tenant: Tenant, beside other: Tenant, _ database: TestDatabase
         ) async throws -> (pending: Int64, running: Int64, completed: Int64) {
             let queue = TaskQueue(leaseSeconds: 60)
+            // The tenant comes first, so that its grant, code and cap have the number 1.
+            for one in [tenant, other] {
+                try await database.rows(
+                    """
+                    select grant_credits(\(one.walletID), 100000, clock_timestamp() + interval '1 hour', 'test', 'test');
+                    insert into redemption_codes (digest, hint, amount, reason, actor)
+                    values (sha256('\(one.name)'), 'X', 5000, 'test', 'test');
+                    select * from redeem_code(sha256('\(one.name)'), \(one.walletID), 'test');
+                    select set_quota('account', \(one.accountID), 500000, 500000, 'UTC')
+                    """)
+            }
             let ids = try await database.admitted(
-                [tenant, other, tenant, other].map { $0.submission() })
+                [tenant, other, tenant, other].map { $0.submission(callbackURL: "https://example.com/") })
             let leases = try await queue.claim(node: "node", limit: 4, afterWallet: 0, in: database.pool).map(\.lease)
             _ = try await queue.close(
                 leases.prefix(2).map {
                     Ending(lease: $0, outcome: .completed(images: []), units: 0, provider: "sandbox")
                 }, in: database.pool)
-            let last = try await database.admitted([tenant.submission(), other.submission()])[0]
+            let last = try await database.admitted(
+                [tenant, other].map { $0.submission(idempotencyKey: "k", callbackURL: "https://example.com/") })[0]
             return (last.value, ids[2].value, ids[0].value)
         }
     }

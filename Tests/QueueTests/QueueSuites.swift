@@ -42,7 +42,7 @@ extension TestDatabase {
                 select w.id, w.account_id from wallets w join accounts a on a.id = w.account_id
                     join user_groups g on g.id = a.group_id
                 where w.mode = 'live' and g.name = '\(group)' and w.granted = 0),
-            granted as materialized (select id, account_id, grant_credits(id, 10000000, 'test', 'test') from live)
+            granted as materialized (select id, account_id, grant_credits(id, 10000000, null, 'test', 'test') from live)
             insert into api_keys (selector, account_id, wallet_id, mode, name, hash, hint)
             select 'selector-' || id, account_id, id, 'live', 'test', '$argon2id$none', 'none' from granted order by id
             returning id, wallet_id

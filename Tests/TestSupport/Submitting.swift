@@ -76,7 +76,7 @@ extension Verdict {
     /// The word that the database answered; an accepted task that was there before is `replayed`.
     public var word: String {
         switch outcome {
-        case .success(let task): task.replayed ? "replayed" : "accepted"
+        case .success: replayed ? "replayed" : "accepted"
         case .failure(.keyUnknown): "key_unknown"
         case .failure(.keyRevoked): "key_revoked"
         case .failure(.keyExpired): "key_expired"
@@ -87,6 +87,7 @@ extension Verdict {
         case .failure(.priceMissing): "price_missing"
         case .failure(.rateLimited): "rate_limited"
         case .failure(.tooManyPending): "too_many_pending"
+        case .failure(.quotaExceeded): "quota_exceeded"
         case .failure(.creditsInsufficient): "credits_insufficient"
         }
     }

@@ -31,13 +31,16 @@ struct UnifiedRoutes {
         let wire = try UnifiedRequest(body: Data(body.readableBytesView), egress: services.egress)
         let verdict = try await services.admit(submission(wire, caller, key))
         var headers = Self.rateHeaders(verdict.rate)
+        if verdict.replayed { headers[.idempotencyReplayed] = "true" }
         switch verdict.outcome {
         case .failure(let refusal):
             var failure = APIError(refusal, model: wire.model)
             failure.headers = headers
+            if let scope = verdict.rate?.scope, failure.kind == .tooMany {
+                failure.figures.append(("limit_scope", .string(scope)))
+            }
             throw failure
         case .success(let task):
-            if task.replayed { headers[.idempotencyReplayed] = "true" }
             return .json(tasks.accepted(task, model: wire.model), headers: headers)
         }
     }

@@ -49,7 +49,9 @@ struct ChangeOptions: ParsableArguments {
     var json = false
 
     @Option(help: "Why, for the audit log.")
-    var reason = "not given"
+    var reason = ChangeOptions.noReason
+
+    static let noReason = "not given"
 
     @Option(help: "Makes the command safe to repeat: the same key runs it once.")
     var idempotencyKey: String?

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import Keys
+import Postgres
 
 struct GroupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,6 +17,9 @@ struct GroupLimits: ParsableArguments {
     @Option(parsing: .unconditional, help: "Waiting tasks of each account.") var maxPending: Int?
     @Option(help: "Models that the group may use, with commas between; all when absent.") var models: String?
     @Option(parsing: .unconditional, help: "Share of the workers compared with other groups, from 1 to 1000.") var weight: Int?
+
+    @Option(parsing: .unconditional, help: "Credits of a day for all its accounts together, or none; see `zadmin quota`.")
+    var dailyCredits: String?
 
     func plan() throws -> GroupPlan {
         for (name, value, most) in [
@@ -36,6 +40,13 @@ struct GroupLimits: ParsableArguments {
 
     var arguments: [String] {
         [rpm, burst, maxRunning, maxPending, weight].map { $0.map(String.init) ?? "" } + [models ?? ""]
+            + (dailyCredits.map { [$0] } ?? [])
+    }
+
+    /// Sets the cap of the group, when one was given.
+    func setQuota(_ group: String, _ daily: QuotaCap, in transaction: Transaction) async throws {
+        if case .unchanged = daily { return }
+        _ = try await Commands.setQuota(.group, group, daily: daily, monthly: .unchanged, timeZone: nil, in: transaction)
     }
 }
 
@@ -51,11 +62,12 @@ struct GroupCreate: OfficeCommand {
         guard name.wholeMatch(of: /[a-z0-9][a-z0-9_-]{0,62}/) != nil else {
             throw CommandError("'\(name)' cannot be a group's name: use lower-case letters, digits, - and _")
         }
-        let name = name
+        let (name, limits, daily) = (name, limits, try QuotaCap(limits.dailyCredits))
         let result = try await change.run("group create", target: name, arguments: limits.arguments, in: office) {
             guard try await Tenants().createGroup(name, plan, in: $0) else {
                 throw CommandError("there is a group '\(name)' already: see `zadmin group show \(name)`")
             }
+            try await limits.setQuota(name, daily, in: $0)
             return .object([("name", .string(name))])
         }
         change.print(result, "Made the group \(name).")
@@ -72,9 +84,10 @@ struct GroupUpdate: OfficeCommand {
 
     func run(in office: Office) async throws {
         let plan = try limits.plan()
-        let name = name
+        let (name, limits, daily) = (name, limits, try QuotaCap(limits.dailyCredits))
         let result = try await change.run("group update", target: name, arguments: limits.arguments, in: office) {
             guard try await Tenants().updateGroup(name, plan, in: $0) else { throw unknownGroup(name) }
+            try await limits.setQuota(name, daily, in: $0)
             return .object([("name", .string(name))])
         }
         change.print(result, "Changed the group \(name).")

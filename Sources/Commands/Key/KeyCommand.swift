@@ -20,18 +20,24 @@ struct KeyIssue: OfficeCommand {
     @Option(parsing: .unconditional, help: "Requests per minute of its own.") var rpm: Int?
     @Option(parsing: .unconditional, help: "Requests at once of its own.") var burst: Int?
     @Option(help: "Models that it may use, with commas between.") var models: String?
+    @Option(parsing: .unconditional, help: "Credits of a day that it may use; see `zadmin quota`.") var dailyCredits: String?
     @OptionGroup var change: ChangeOptions
 
     func run(in office: Office) async throws {
         let plan = try plan()
+        let daily = try dailyCredits.map { try Credits(decimal: $0) }
         let secret = try await office.secret()
         let issued = Shown()
         let arguments = [
             name, String(test), expires ?? "", rpm.map(String.init) ?? "", burst.map(String.init) ?? "", models ?? "",
-        ]
+        ] + (dailyCredits.map { [$0] } ?? [])
         let result = try await change.run("key issue", target: account, arguments: arguments, in: office) {
             guard let key = try await KeyIssuer(secret: secret).issue(plan, in: $0) else {
                 throw unknownAccount(plan.account)
+            }
+            if let daily {
+                let cap = QuotaPlan(daily: daily, monthly: nil, timeZone: "UTC")
+                try await Quotas().set(cap, .key, String(key.id), in: $0)
             }
             await issued.set(key)
             return .object([("id", .int(key.id)), ("account", .string(plan.account)), ("mode", .string(plan.mode.rawValue))])

@@ -1,11 +1,12 @@
 import API
 import ArgumentParser
 import Domain
+import Queue
 import Reports
 
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "task", abstract: "Customers' jobs.", subcommands: [TaskShow.self, TaskList.self])
+        commandName: "task", abstract: "Customers' jobs.", subcommands: [TaskShow.self, TaskList.self, TaskCancel.self])
 }
 
 struct TaskShow: OfficeCommand {
@@ -33,6 +34,30 @@ struct TaskShow: OfficeCommand {
         if let images = task.imagesText { table.add("images", images) }
         if let url = task.callbackURL { table.add("callback", url) }
         Output.write(table.text)
+    }
+}
+
+struct TaskCancel: OfficeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel", abstract: "Withdraws a task that waits or runs, and refunds its credits.")
+
+    @Argument(help: "The id that the customer has.") var id: String
+    @OptionGroup var change: ChangeOptions
+
+    func run(in office: Office) async throws {
+        let (id, number) = (id, try TaskNames(office).unified.id(id)?.id)
+        let unknown = CommandError("there is no task '\(id)': see `zadmin task list`")
+        guard let number else { throw unknown }
+        // The leases' length does not matter here.
+        let queue = TaskQueue(leaseSeconds: office.settings.leaseSeconds)
+        let result = try await change.run("task cancel", target: id, arguments: [], in: office) {
+            switch try await queue.cancel([number], walletID: nil, alsoRunning: true, in: $0)[number] {
+            case .cancelled: return .object([("id", .string(id)), ("status", .string("cancelled"))])
+            case .final, .running: throw CommandError("the task has ended before: see `zadmin task show \(id)`")
+            case .unknown, nil: throw unknown
+            }
+        }
+        change.print(result, "Cancelled the task \(id); its credits are refunded.")
     }
 }
 

@@ -4,11 +4,11 @@
 -- claims and heartbeats never touch more than what is alive. Lock order everywhere: wallets by id first, then the rest.
 -- Whoever holds a wallet's row lock owns that wallet's rows in queue and leases.
 --
--- The hot tables have no foreign keys: the functions of 0005 and 0006 are their only writers and take every id from the
+-- The hot tables have no foreign keys: the functions of 0007 and 0008 are their only writers and take every id from the
 -- row that it belongs to; `zadmin reconcile ledger` looks for orphans all the same.
 
 create type task_state as enum ('pending', 'processing', 'completed', 'failed', 'cancelled');
-create type attempt_outcome as enum ('completed', 'failed', 'lost', 'handed_back');
+create type attempt_outcome as enum ('completed', 'failed', 'cancelled', 'lost', 'handed_back');
 
 -- Ids are drawn in blocks by the nodes before a task is sent, so that a call whose answer was lost can be repeated.
 create sequence task_id_blocks increment by 1024 minvalue 1024;
@@ -46,6 +46,8 @@ create table tasks (
     constraint tasks_only_completed_cost check (state = 'completed' or coalesce(settled, 0) = 0)
 ) with (fillfactor = 70);
 create index tasks_of_account on tasks (account_id, id);
+-- For the counters of caps that are set while a window runs; costs next to nothing to keep.
+create index tasks_created on tasks using brin (created_at);
 
 create table queue (
     wallet_id bigint not null,
@@ -88,15 +90,17 @@ create table attempts (
 );
 create index attempts_of_provider on attempts (provider, ended_at) where provider is not null;
 
--- Rule 8: a key belongs to its wallet and lives as long as the task. A refusal for lack of credit is kept as well.
+-- Rule 8: a key belongs to its wallet and lives as long as the task. A refusal for lack of credit, or by a cap on
+-- credits, is kept as well, with what the customer was told.
 create table idempotency (
     wallet_id bigint not null,
     key text not null check (length(key) between 1 and 255),
     fingerprint bytea not null,
-    -- Null: refused for lack of credit.
     task_id bigint,
+    refusal jsonb,
     created_at timestamptz not null,
-    primary key (wallet_id, key)
+    primary key (wallet_id, key),
+    constraint idempotency_has_one_answer check ((task_id is null) = (refusal is not null))
 );
 
 -- The outbox: one row per final task with a callback address, written by the transaction that closes the task.

@@ -1,5 +1,5 @@
 -- Why: the life of a task after admission. Claims give leases, heartbeats keep them, lost ones return to the queue, and
--- close_tasks is the only door through which a reservation ends. Plans are generic for the reason given in 0005.
+-- end_tasks, behind close_tasks and cancel_tasks, is the only door through which a reservation ends. Plans are generic for the reason given in 0007.
 
 -- Claims up to p_limit tasks for a node, fairly between wallets: at most 64 wallets after p_after are visited (round
 -- robin over any number of wallets at a bounded price), and among them the next task goes to the wallet with the
@@ -87,37 +87,29 @@ returns setof bigint language sql security definer set search_path = public, pg_
     returning l.lease
 $$;
 
--- Ends tasks: state, money, usage, attempt and callback in one statement of one transaction (rule 5). A lease that is
--- no longer held changes nothing and is answered as stale. units: what the provider used, for rules other than per_call;
--- costs: what it is expected to bill for that, in millionths of the currencies.
-create function close_tasks(
-    p_leases bigint[], p_outcomes text[], p_units int[], p_providers text[], p_provider_tasks text[], p_costs bigint[],
-    p_currencies text[], p_codes text[], p_messages text[], p_images jsonb[])
-returns table (lease bigint, task_id bigint, verdict text)
-language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
-#variable_conflict use_column
-begin
-    perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (p_leases))
-        order by w.id for no key update;
+-- How one task ends. lease, node, attempt and started_at are null for a task that never ran.
+create type task_end as (
+    task_id bigint, wallet_id bigint, lease bigint, node text, attempt smallint, started_at timestamptz, state task_state,
+    units int, provider text, provider_task text, cost bigint, currency text, code text, message text, images jsonb);
 
-    return query
-    with input as materialized (
-        select i.* from unnest(p_leases, p_outcomes, p_units, p_providers, p_provider_tasks, p_costs, p_currencies,
-                p_codes, p_messages, p_images)
-            i (lease, outcome, units, provider, provider_task, cost, currency, code, message, images)),
-    ended as (
-        delete from leases l using input i where l.lease = i.lease
-        returning l.lease, l.task_id, l.wallet_id, l.node, l.attempt, l.started_at),
-    judged as materialized (
-        select e.*, i.outcome::task_state state, i.provider, i.provider_task, i.cost, i.currency, i.code, i.message,
-            i.images, t.period, t.account_id,
-            t.key_id, t.group_id, t.model_id, t.price_id, t.callback_url, t.reserved, w.mode,
-            case when i.outcome <> 'completed' then 0
+-- Ends tasks whose queue row or lease the caller has just deleted, under the wallets' locks: state, money, usage, attempt
+-- and callback in one statement (rule 5), then what hangs on what came back: grants with a date, and caps.
+create function end_tasks(p_ends task_end[])
+returns void language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    tasks_ended bigint[];
+    wallets_drawn bigint[];
+begin
+    with judged as materialized (
+        select e.*, t.period, t.account_id, t.key_id, t.group_id, t.model_id, t.price_id, t.callback_url, t.reserved,
+            w.mode,
+            case when e.state <> 'completed' then 0
                 when p.rule = 'per_call' then t.reserved
-                else least(t.reserved, p.amount * least(greatest(i.units, 0), p.units_max)) end settled,
+                else least(t.reserved, p.amount * least(greatest(e.units, 0), p.units_max)) end settled,
             clock_timestamp() at
-        from ended e join input i on i.lease = e.lease join tasks t on t.id = e.task_id
-            join prices p on p.id = t.price_id join wallets w on w.id = e.wallet_id),
+        from unnest(p_ends) e join tasks t on t.id = e.task_id join prices p on p.id = t.price_id
+            join wallets w on w.id = e.wallet_id),
     finished as (
         update tasks t set state = j.state, finished_at = j.at, settled = j.settled, error_code = j.code,
             error_message = j.message, images = j.images
@@ -135,10 +127,12 @@ begin
         select j.period, j.wallet_id, 'refund', 'reserved', 'available', j.reserved, j.task_id, j.price_id, j.at
         from judged j where j.state <> 'completed'),
     counted as (
-        update wallets w set running = w.running - s.count, reserved = w.reserved - s.reserved,
-            settled = w.settled + s.settled, available = w.available + s.reserved - s.settled
-        from (select j.wallet_id, count(*)::int, sum(j.reserved)::bigint, sum(j.settled)::bigint
-              from judged j group by j.wallet_id) s (id, count, reserved, settled)
+        update wallets w set pending = w.pending - s.waiting, running = w.running - s.running,
+            reserved = w.reserved - s.reserved, settled = w.settled + s.settled,
+            available = w.available + s.reserved - s.settled
+        from (select j.wallet_id, (count(*) - count(j.lease))::int, count(j.lease)::int, sum(j.reserved)::bigint,
+                  sum(j.settled)::bigint
+              from judged j group by j.wallet_id) s (id, waiting, running, reserved, settled)
         where w.id = s.id),
     reported as (
         insert into usage_facts (at, event, mode, group_id, model_id, account_id, key_id, provider, settled, refunded,
@@ -151,12 +145,77 @@ begin
             started_at)
         select j.task_id, j.attempt, j.lease, j.node, j.provider, j.provider_task, j.cost, j.currency,
             j.state::text::attempt_outcome, j.started_at
-        from judged j),
+        from judged j where j.lease is not null),
     announced as (
         insert into callbacks (task_id, account_id, url)
         select j.task_id, j.account_id, j.callback_url from judged j where j.callback_url is not null)
-    select i.lease, j.task_id, case when j.lease is null then 'stale' else 'closed' end
-    from input i left join judged j on j.lease = i.lease;
+    select array_agg(j.task_id) into tasks_ended from judged j;
+
+    select array_agg(distinct g.wallet_id) into wallets_drawn
+    from unnest(p_ends) e join expiring_grants g on g.wallet_id = e.wallet_id and g.reserved > 0;
+    if wallets_drawn is not null then perform return_draws(wallets_drawn, tasks_ended); end if;
+    perform give_back_quota(tasks_ended);
+end $$;
+
+-- Ends running tasks. A lease that is no longer held changes nothing and is answered as stale. units: what the provider
+-- used, for rules other than per_call; costs: what it is expected to bill for that, in millionths of the currencies.
+create function close_tasks(
+    p_leases bigint[], p_outcomes text[], p_units int[], p_providers text[], p_provider_tasks text[], p_costs bigint[],
+    p_currencies text[], p_codes text[], p_messages text[], p_images jsonb[])
+returns table (lease bigint, task_id bigint, verdict text)
+language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    ends task_end[];
+begin
+    perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (p_leases))
+        order by w.id for no key update;
+    with ended as (
+        delete from leases l
+        using unnest(p_leases, p_outcomes, p_units, p_providers, p_provider_tasks, p_costs, p_currencies, p_codes,
+                p_messages, p_images)
+            i (lease, outcome, units, provider, provider_task, cost, currency, code, message, images)
+        where l.lease = i.lease
+        returning l.task_id, l.wallet_id, l.lease, l.node, l.attempt, l.started_at, i.outcome::task_state, i.units,
+            i.provider, i.provider_task, i.cost, i.currency, i.code, i.message, i.images)
+    select array_agg(row(e.*)::task_end) into ends from ended e;
+    if ends is not null then perform end_tasks(ends); end if;
+    return query
+    select i.lease, e.task_id, case when e.lease is null then 'stale' else 'closed' end
+    from unnest(p_leases) i (lease) left join unnest(ends) e on e.lease = i.lease;
+end $$;
+
+-- Withdraws tasks that wait, and with p_running those that run: their leases end, so whoever works on one can no longer
+-- close it. p_wallet: only of this wallet. Answers each task as cancelled, running, final or unknown; again changes nothing.
+create function cancel_tasks(p_tasks bigint[], p_wallet bigint, p_running boolean)
+returns table (task_id bigint, verdict text)
+language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    ends task_end[];
+begin
+    perform from wallets w where w.id in (select t.wallet_id from tasks t where t.id = any (p_tasks))
+        and (p_wallet is null or w.id = p_wallet) order by w.id for no key update;
+    with chosen as materialized (
+        select t.id, t.wallet_id from tasks t where t.id = any (p_tasks) and (p_wallet is null or t.wallet_id = p_wallet)),
+    waited as (
+        delete from queue q using chosen c where q.wallet_id = c.wallet_id and q.task_id = c.id
+        returning q.task_id, q.wallet_id),
+    ran as (
+        delete from leases l using chosen c where p_running and l.task_id = c.id
+        returning l.task_id, l.wallet_id, l.lease, l.node, l.attempt, l.started_at),
+    ended as (
+        select w.task_id, w.wallet_id, null::bigint lease, null::text node, null::smallint attempt,
+            null::timestamptz started_at from waited w
+        union all select * from ran)
+    select array_agg(row(e.*, 'cancelled', 0, null, null, null, null, 'task_cancelled',
+        'The task was cancelled; you were not charged.', null)::task_end) into ends from ended e;
+    if ends is not null then perform end_tasks(ends); end if;
+    return query
+    select i.id, case when e.task_id is not null then 'cancelled' when t.id is null then 'unknown'
+        when t.finished_at is not null then 'final' else 'running' end
+    from unnest(p_tasks) i (id) left join unnest(ends) e on e.task_id = i.id
+        left join tasks t on t.id = i.id and (p_wallet is null or t.wallet_id = p_wallet);
 end $$;
 
 -- Returns running tasks to the queue: handed back by a node that stops, or lost with a node that died.
@@ -230,8 +289,10 @@ language sql security definer set search_path = public, pg_temp as $$
 $$;
 
 revoke execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
+    end_tasks(task_end[]), cancel_tasks(bigint[], bigint, boolean),
     close_tasks(bigint[], text[], int[], text[], text[], bigint[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
     rescue_tasks(int), claim_callbacks(int, int) from public;
 grant execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
+    cancel_tasks(bigint[], bigint, boolean),
     close_tasks(bigint[], text[], int[], text[], text[], bigint[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
     rescue_tasks(int), claim_callbacks(int, int) to zimage_service;

@@ -1,8 +1,8 @@
 -- Why: the only door through which a reservation is opened.
 --
 -- One call judges a whole batch of submits in order and writes what it accepts: key state, idempotency, models, rate
--- limit, waiting tasks, balance; then tasks, queue, entries, usage facts and idempotency rows. It is one transaction,
--- so a task is there with its reservation or not at all (rule 1), and the limits hold over every node.
+-- limit, waiting tasks, caps, balance; then tasks, queue, entries, usage facts and idempotency rows. It is one
+-- transaction, so a task is there with its reservation or not at all (rule 1), and the limits hold over every node.
 --
 -- Judging is a loop over local variables because the verdicts depend on each other: a refused request must not use up
 -- what the one behind it could have. Reading and writing are set-based: each wallet row is written once per batch.
@@ -10,11 +10,13 @@
 -- Plans are generic by setting: the planner would otherwise plan anew for each batch, because it sees the arrays' lengths,
 -- and that costs a millisecond, twice as much as judging and writing a single request.
 --
--- Locks: wallets by id, then keys with a rate limit of their own by id. All else is read after them, in a new snapshot.
+-- Locks: wallets by id, then keys with a rate limit of their own by id, then caps by id. All else is read after them, in a
+-- new snapshot.
 
 create type admit_verdict as enum (
     'accepted', 'replayed', 'key_unknown', 'key_revoked', 'key_expired', 'account_suspended', 'idempotency_conflict',
-    'model_unknown', 'model_forbidden', 'price_missing', 'rate_limited', 'too_many_pending', 'credits_insufficient');
+    'model_unknown', 'model_forbidden', 'price_missing', 'rate_limited', 'too_many_pending', 'quota_exceeded',
+    'credits_insufficient');
 
 -- The quote of one request: the group's own price before that of the group default, a price for its size before one
 -- for every size, the latest before older ones.
@@ -30,12 +32,17 @@ returns table (price_id bigint, rule billing_rule, quote bigint) language sql st
 $$;
 
 -- p_again: the answer to an earlier call with these ids was lost, so some of them may exist already.
+--
+-- refusal: what a customer who lacks credit is told: {"available", "needed"} in micro-credits, and for a cap {"scope",
+-- "window", "cap", "used", "time_zone", "resets_at" (seconds since 1970)}. replayed: the answer is that of an earlier request
+-- with the same idempotency key.
 create function admit_tasks(
     p_again boolean, p_ids bigint[], p_keys bigint[], p_models text[], p_operations text[], p_tiers text[],
     p_dialects text[], p_requests jsonb[], p_callbacks text[], p_idempotency text[], p_fingerprints bytea[])
 returns table (
-    n int, verdict text, task_id bigint, created_at timestamptz, reserved bigint, rule text, group_name text,
-    estimated_seconds int, available bigint, rate_limit int, rate_burst int, rate_remaining int, rate_wait_us bigint)
+    n int, verdict text, replayed boolean, task_id bigint, created_at timestamptz, reserved bigint, rule text,
+    group_name text, estimated_seconds int, refusal jsonb, rate_limit int, rate_burst int, rate_remaining int,
+    rate_wait_us bigint, rate_scope text)
 language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -58,7 +65,8 @@ declare
     v_group_name text[] := array_fill(null::text, array[size]);
     v_model int[] := array_fill(null::int, array[size]);
     v_seconds int[] := array_fill(null::int, array[size]);
-    v_available bigint[] := array_fill(null::bigint, array[size]);
+    v_refusal jsonb[] := array_fill(null::jsonb, array[size]);
+    v_scope text[] := array_fill(null::text, array[size]);
     v_rpm int[] := array_fill(null::int, array[size]);
     v_burst int[] := array_fill(null::int, array[size]);
     v_left int[] := array_fill(null::int, array[size]);
@@ -75,6 +83,22 @@ declare
     k_id bigint[] := array_fill(null::bigint, array[size]);
     k_tat bigint[] := array_fill(0::bigint, array[size]);
     k_count int[] := array_fill(0, array[size]);
+    -- One slot per cap that concerns the batch, in the order of their ids.
+    q_id bigint[];
+    q_scope quota_scope[];
+    q_subject bigint[];
+    q_zone text[];
+    q_daily bigint[];
+    q_monthly bigint[];
+    q_day timestamptz[];
+    q_day_used bigint[];
+    q_month timestamptz[];
+    q_month_used bigint[];
+    q_count int := 0;
+    slot int;
+    -- Wallets in which a grant's date has passed, or which have grants with a date.
+    w_due bigint[];
+    w_drawn bigint[];
     -- The rate limit under judgement.
     emission bigint;
     tolerance bigint;
@@ -89,6 +113,31 @@ begin
     at := clock_timestamp();
     now_us := (extract(epoch from at) * 1000000)::bigint;
 
+    select array_agg(w.id) filter (where w.next_expiry <= at), array_agg(w.id) into w_due, w_drawn
+    from wallets w where w.id in (select k.wallet_id from api_keys k where k.id = any (p_keys))
+        and w.next_expiry is not null;
+    if w_due is not null then perform expire_grants(w_due); end if;
+
+    -- Most installations have few caps or none.
+    if exists (select from quotas) then
+        perform from quotas q where q.id in (
+            select c.id from api_keys k join accounts a on a.id = k.account_id,
+                quotas_of(k.id, a.id, a.group_id, k.mode) c where k.id = any (p_keys))
+            order by q.id for no key update;
+        select array_agg(q.id order by q.id), array_agg(q.scope order by q.id), array_agg(q.subject_id order by q.id),
+            array_agg(q.time_zone order by q.id), array_agg(q.daily order by q.id), array_agg(q.monthly order by q.id),
+            array_agg(greatest(q.day_start, d.day) order by q.id),
+            array_agg(case when q.day_start >= d.day then q.day_used else 0 end order by q.id),
+            array_agg(greatest(q.month_start, d.month) order by q.id),
+            array_agg(case when q.month_start >= d.month then q.month_used else 0 end order by q.id)
+        into q_id, q_scope, q_subject, q_zone, q_daily, q_monthly, q_day, q_day_used, q_month, q_month_used
+        from quotas q, lateral (
+            select window_start('day', at, q.time_zone) as day, window_start('month', at, q.time_zone) as month) d
+        where q.id in (
+            select c.id from api_keys k join accounts a on a.id = k.account_id,
+                quotas_of(k.id, a.id, a.group_id, k.mode) c where k.id = any (p_keys));
+    end if;
+
     for r in
         with input as materialized (
             select i.n::int, i.id, i.key_id, i.model, i.operation::operation, i.tier, i.idempotency, i.fingerprint
@@ -102,6 +151,13 @@ begin
             from api_keys k join accounts a on a.id = k.account_id join user_groups g on g.id = a.group_id
                 join wallets w on w.id = k.wallet_id
             where k.id in (select input.key_id from input)),
+        caps as materialized (
+            select c.key_id, array_agg(q.slot::int order by q.slot) slots
+            from unnest(q_id, q_scope, q_subject) with ordinality q (id, scope, subject, slot) join caller c
+                on case q.scope when 'key' then q.subject = c.key_id
+                    when 'account' then q.subject = c.account_id and c.mode = 'live'
+                    else q.subject = c.group_id and c.mode = 'live' end
+            group by c.key_id),
         quotes as materialized (
             select q.group_id, q.model, q.operation, q.tier, m.id model_id, m.estimated_seconds,
                 p.price_id, p.rule, p.quote
@@ -110,10 +166,12 @@ begin
                 join models m on m.name = q.model and m.enabled
                 left join lateral price_in_force(q.group_id, m.id, q.operation, q.tier, at) p on true)
         select i.n, i.id, i.model, i.fingerprint, c.*, q.model_id, q.estimated_seconds, q.price_id, q.rule, q.quote,
-            d.key idem_key, d.fingerprint idem_fingerprint, d.task_id idem_task,
+            caps.slots caps, d.key idem_key, d.fingerprint idem_fingerprint, d.task_id idem_task,
+            d.refusal idem_refusal,
             t.id old_id, t.created_at old_created, t.reserved old_reserved, t.price_id old_price
         from input i
             left join caller c on c.key_id = i.key_id
+            left join caps on caps.key_id = i.key_id
             left join quotes q on q.group_id = c.group_id and q.model = i.model and q.operation = i.operation
                 and q.tier = i.tier
             left join idempotency d on d.wallet_id = c.wallet_id and d.key = i.idempotency
@@ -137,7 +195,9 @@ begin
         elsif r.expires_at <= at then v := 'key_expired';
         elsif r.suspended_at <= at then v := 'account_suspended';
         elsif r.idem_key is not null and r.idem_fingerprint <> r.fingerprint then v := 'idempotency_conflict';
-        elsif r.idem_key is not null and r.idem_task is null then v := 'credits_insufficient';
+        elsif r.idem_key is not null and r.idem_task is null then
+            v := (r.idem_refusal ->> 'verdict')::admit_verdict;
+            v_refusal[r.n] := r.idem_refusal;
         elsif r.idem_key is not null and not (p_again and r.idem_task = r.id) then v := 'replayed';
         elsif r.old_id is not null then v := 'accepted';
         elsif r.model_id is null then v := 'model_unknown';
@@ -156,6 +216,7 @@ begin
                 tolerance := emission * coalesce(r.burst, r.rpm);
                 wallet_next := greatest(w_tat[r.wi], now_us) + emission;
                 earliest := wallet_next - tolerance;
+                v_scope[r.n] := 'account';
                 v_rpm[r.n] := r.rpm;
                 v_burst[r.n] := coalesce(r.burst, r.rpm);
                 v_left[r.n] := greatest((now_us + tolerance - wallet_next) / emission, 0);
@@ -166,6 +227,7 @@ begin
                 key_next := greatest(k_tat[r.ki], now_us) + emission;
                 earliest := greatest(earliest, key_next - tolerance);
                 if v_left[r.n] is null or (now_us + tolerance - key_next) / emission < v_left[r.n] then
+                    v_scope[r.n] := 'key';
                     v_rpm[r.n] := r.key_rpm;
                     v_burst[r.n] := coalesce(r.key_burst, r.key_rpm);
                     v_left[r.n] := greatest((now_us + tolerance - key_next) / emission, 0);
@@ -175,8 +237,38 @@ begin
 
             if earliest > now_us then v := 'rate_limited';
             elsif w_pending[r.wi] >= r.max_pending then v := 'too_many_pending';
-            elsif w_available[r.wi] < r.quote then v := 'credits_insufficient';
-            else
+            elsif w_available[r.wi] < r.quote then
+                v := 'credits_insufficient';
+                v_refusal[r.n] := jsonb_build_object(
+                    'verdict', v, 'available', w_available[r.wi], 'needed', r.quote);
+            end if;
+            if v = 'accepted' and r.caps is not null then
+                foreach slot in array r.caps loop
+                    if q_day_used[slot] + r.quote > q_daily[slot] then
+                        v := 'quota_exceeded';
+                        v_refusal[r.n] := jsonb_build_object('verdict', v, 'available', w_available[r.wi],
+                            'needed', r.quote, 'scope', q_scope[slot], 'window', 'day', 'cap', q_daily[slot],
+                            'used', q_day_used[slot], 'time_zone', q_zone[slot], 'resets_at',
+                            extract(epoch from window_end('day', q_day[slot], q_zone[slot]))::bigint);
+                        exit;
+                    elsif q_month_used[slot] + r.quote > q_monthly[slot] then
+                        v := 'quota_exceeded';
+                        v_refusal[r.n] := jsonb_build_object('verdict', v, 'available', w_available[r.wi],
+                            'needed', r.quote, 'scope', q_scope[slot], 'window', 'month', 'cap', q_monthly[slot],
+                            'used', q_month_used[slot], 'time_zone', q_zone[slot], 'resets_at',
+                            extract(epoch from window_end('month', q_month[slot], q_zone[slot]))::bigint);
+                        exit;
+                    end if;
+                end loop;
+            end if;
+            if v = 'accepted' then
+                if r.caps is not null then
+                    foreach slot in array r.caps loop
+                        q_day_used[slot] := q_day_used[slot] + r.quote;
+                        q_month_used[slot] := q_month_used[slot] + r.quote;
+                        q_count := q_count + 1;
+                    end loop;
+                end if;
                 w_available[r.wi] := w_available[r.wi] - r.quote;
                 w_taken[r.wi] := w_taken[r.wi] + r.quote;
                 w_pending[r.wi] := w_pending[r.wi] + 1;
@@ -203,7 +295,6 @@ begin
         v_wallet[r.n] := r.wallet_id;
         v_group_name[r.n] := r.group_name;
         v_seconds[r.n] := r.estimated_seconds;
-        if r.wallet_id is not null then v_available[r.n] := w_available[r.wi]; end if;
     end loop;
 
     -- A price is set only on the slots of tasks that are new and accepted.
@@ -230,11 +321,18 @@ begin
     where i.price is not null;
 
     -- A key twice in one batch breaks the primary key and with it the whole batch: callers keep such requests apart.
-    insert into idempotency (wallet_id, key, fingerprint, task_id, created_at)
-    select i.wallet, i.key, i.fingerprint, case when i.price is not null then i.id end, at
-    from unnest(p_ids, v_wallet, v_price, v_verdict, v_known, p_idempotency, p_fingerprints)
-        i (id, wallet, price, verdict, known, key, fingerprint)
-    where i.key is not null and not i.known and (i.price is not null or i.verdict = 'credits_insufficient');
+    insert into idempotency (wallet_id, key, fingerprint, task_id, refusal, created_at)
+    select i.wallet, i.key, i.fingerprint, case when i.price is not null then i.id end, i.refusal, at
+    from unnest(p_ids, v_wallet, v_price, v_refusal, v_known, p_idempotency, p_fingerprints)
+        i (id, wallet, price, refusal, known, key, fingerprint)
+    where i.key is not null and not i.known and (i.price is not null or i.refusal is not null);
+
+    if w_drawn is not null then
+        perform draw_grants(array_agg(i.wallet order by i.n), array_agg(i.id order by i.n),
+            array_agg(i.reserved order by i.n))
+        from unnest(p_ids, v_wallet, v_price, v_reserved) with ordinality i (id, wallet, price, reserved, n)
+        where i.price is not null and i.wallet = any (w_drawn);
+    end if;
 
     update wallets w set available = w.available - s.taken, reserved = w.reserved + s.taken,
         pending = w.pending + s.count, rate_tat = s.tat
@@ -245,13 +343,19 @@ begin
     from unnest(k_id, k_count, k_tat) s (id, count, tat)
     where k.id = s.id and s.count > 0;
 
+    if q_count > 0 then
+        update quotas q set day_start = s.day, day_used = s.day_used, month_start = s.month, month_used = s.month_used
+        from unnest(q_id, q_day, q_day_used, q_month, q_month_used) s (id, day, day_used, month, month_used)
+        where q.id = s.id;
+    end if;
+
     return query
-    select i.n::int, i.verdict::text, i.task, i.created, i.reserved, i.rule::text, i.group_name, i.seconds,
-        i.available, i.rpm, i.burst, i.remaining, i.wait
-    from unnest(v_verdict, v_task, v_created, v_reserved, v_rule, v_group_name, v_seconds, v_available, v_rpm, v_burst,
-            v_left, v_wait)
-        with ordinality i (verdict, task, created, reserved, rule, group_name, seconds, available, rpm, burst,
-            remaining, wait, n)
+    select i.n::int, i.verdict::text, i.verdict = 'replayed' or (i.known and i.refusal is not null and not p_again),
+        i.task, i.created, i.reserved, i.rule::text, i.group_name, i.seconds, i.refusal, i.rpm, i.burst, i.remaining, i.wait, i.scope
+    from unnest(v_verdict, v_known, v_task, v_created, v_reserved, v_rule, v_group_name, v_seconds, v_refusal, v_rpm,
+            v_burst, v_left, v_wait, v_scope)
+        with ordinality i (verdict, known, task, created, reserved, rule, group_name, seconds, refusal, rpm, burst,
+            remaining, wait, scope, n)
     order by i.n;
 end $$;
 revoke execute on function admit_tasks(
