@@ -91,8 +91,8 @@ let package = Package(
 
         // MARK: 5 faces
         library("API", [
-            "Domain", "Postgres", "Keys", "Admission", "Images", "Reports", "JobLife", hummingbird, logging, crypto, nio,
-            httpTypes,
+            "Domain", "Postgres", "Keys", "Admission", "Ledger", "Images", "Reports", "JobLife", hummingbird, logging,
+            crypto, nio, httpTypes,
         ]),
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images",
@@ -126,7 +126,7 @@ let package = Package(
             "TestSupport", "Curl", lifecycle, logging,
         ]),
         tests("APITests", [
-            "API", "JobLife", "Keys", "Admission", "Queue", "Images", "Domain", "Postgres", "TestSupport", hummingbird,
+            "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Images", "Domain", "Postgres", "TestSupport", hummingbird,
             hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),

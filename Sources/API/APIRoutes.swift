@@ -10,6 +10,7 @@ public enum APIRoutes {
         HealthRoutes(services: services).add(to: router)
         ImageRoutes(services: services).add(to: router)
         UnifiedRoutes(services: services).add(to: router)
+        UnifiedCredits(services: services).add(to: router)
         return router
     }
 

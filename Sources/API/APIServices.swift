@@ -12,6 +12,8 @@ public struct APIServices: Sendable {
     public var admit: Admit
     /// Reads tasks for their owners.
     public var tasks: TaskQuery
+    /// Credits for their owners.
+    public var credits: CreditAccess
     /// Where pictures are.
     public var store: any ImageStore
     /// Links to pictures.
@@ -29,13 +31,14 @@ public struct APIServices: Sendable {
 
     /// The rooms below, put together by the composition root.
     public init(
-        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, store: any ImageStore, links: SignedLinks, codes: TaskCode,
-        egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
+        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, credits: CreditAccess, store: any ImageStore,
+        links: SignedLinks, codes: TaskCode, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.keys = keys
         self.admit = admit
         self.tasks = tasks
+        self.credits = credits
         self.store = store
         self.links = links
         self.codes = codes

@@ -7,13 +7,18 @@ public struct CreditBook: Sendable {
     /// The book has no state.
     public init() {}
 
-    /// What an account has; nil when there is no such account. A grant whose date has passed counts as expired even when
-    /// its entry is not written yet.
-    public func balance(
-        account: String, mode: AccountMode, in session: any Session
-    ) async throws(PostgresError) -> Balance? {
-        try await session.first(LedgerStatements.balance, [Parameter(account), Parameter(mode.rawValue)]) {
-            (row) throws(PostgresError) in
+    /// The wallet of an account in a mode; nil when there is no such account.
+    public func wallet(
+        of account: String, mode: AccountMode, in session: any Session
+    ) async throws(PostgresError) -> Int64? {
+        try await session.first(LedgerStatements.wallet, [Parameter(account), Parameter(mode.rawValue)]) {
+            (row) throws(PostgresError) in try row.get(0, as: Int64.self)
+        }
+    }
+
+    /// What a wallet has. A grant whose date has passed counts as expired even when its entry is not written yet.
+    public func balance(walletID: Int64, in session: any Session) async throws(PostgresError) -> Balance {
+        try await session.one(LedgerStatements.balance, [Parameter(walletID)]) { (row) throws(PostgresError) in
             Balance(
                 available: Credits(micro: try row.get(0)), reserved: Credits(micro: try row.get(1)),
                 granted: Credits(micro: try row.get(2)), adjusted: Credits(micro: try row.get(3)),
@@ -21,12 +26,17 @@ public struct CreditBook: Sendable {
         }
     }
 
-    /// The grants with a date of which something is left, the nearest date first; at most a thousand.
-    public func expiringGrants(
+    /// What an account has; nil when there is no such account.
+    public func balance(
         account: String, mode: AccountMode, in session: any Session
-    ) async throws(PostgresError) -> [ExpiringGrant] {
-        try await session.query(LedgerStatements.expiringGrants, [Parameter(account), Parameter(mode.rawValue)]) {
-            (row) throws(PostgresError) in
+    ) async throws(PostgresError) -> Balance? {
+        guard let wallet = try await wallet(of: account, mode: mode, in: session) else { return nil }
+        return try await balance(walletID: wallet, in: session)
+    }
+
+    /// The grants with a date of which something is left, the nearest date first; at most a thousand.
+    public func expiringGrants(walletID: Int64, in session: any Session) async throws(PostgresError) -> [ExpiringGrant] {
+        try await session.query(LedgerStatements.expiringGrants, [Parameter(walletID)]) { (row) throws(PostgresError) in
             ExpiringGrant(
                 id: try row.get(0), amount: Credits(micro: try row.get(1)), remaining: Credits(micro: try row.get(2)),
                 reserved: Credits(micro: try row.get(3)), expiresAt: try row.get(4))
@@ -38,7 +48,7 @@ public struct CreditBook: Sendable {
         _ amount: Credits, account: String, mode: AccountMode, expires: Date? = nil, reason: String, actor: String,
         in transaction: Transaction
     ) async throws(PostgresError) -> Int64? {
-        guard let wallet = try await wallet(account, mode, transaction) else { return nil }
+        guard let wallet = try await wallet(of: account, mode: mode, in: transaction) else { return nil }
         return try await transaction.one(
             LedgerStatements.grant,
             [Parameter(wallet), Parameter(amount.micro), Parameter(expires), Parameter(reason), Parameter(actor)]
@@ -50,7 +60,7 @@ public struct CreditBook: Sendable {
     public func adjust(
         _ amount: Credits, account: String, mode: AccountMode, reason: String, actor: String, in transaction: Transaction
     ) async throws(PostgresError) -> Int64? {
-        guard let wallet = try await wallet(account, mode, transaction) else { return nil }
+        guard let wallet = try await wallet(of: account, mode: mode, in: transaction) else { return nil }
         return try await transaction.one(
             LedgerStatements.adjust, [Parameter(wallet), Parameter(amount.micro), Parameter(reason), Parameter(actor)]
         ) { (row) throws(PostgresError) in try row.get(0, as: Int64.self) }
@@ -64,26 +74,20 @@ public struct CreditBook: Sendable {
         try await session.one(LedgerStatements.expireDue) { (row) throws(PostgresError) in try row.get(0) }
     }
 
-    /// The newest entries of an account, at most a thousand, older than the given one.
+    /// How many entries ``history(walletID:before:in:)`` answers at most.
+    public static let historyMax = 1000
+
+    /// The newest entries of a wallet, older than the given one.
     public func history(
-        account: String, mode: AccountMode, before: Int64?, in session: any Session
+        walletID: Int64, before: Int64?, in session: any Session
     ) async throws(PostgresError) -> [EntryLine] {
-        try await session.query(
-            LedgerStatements.history, [Parameter(account), Parameter(mode.rawValue), Parameter(before)]
-        ) { (row) throws(PostgresError) in
+        try await session.query(LedgerStatements.history, [Parameter(walletID), Parameter(before)]) {
+            (row) throws(PostgresError) in
             EntryLine(
                 id: try row.get(0), at: try row.get(1), kind: try row.get(2), debit: try row.get(3),
                 credit: try row.get(4), amount: Credits(micro: try row.get(5)),
                 taskID: try row.get(6, as: Int64?.self).map(TaskID.init), taskCreatedAt: try row.get(7),
                 grantID: try row.get(8), reason: try row.get(9), actor: try row.get(10))
-        }
-    }
-
-    private func wallet(
-        _ account: String, _ mode: AccountMode, _ transaction: Transaction
-    ) async throws(PostgresError) -> Int64? {
-        try await transaction.first(LedgerStatements.wallet, [Parameter(account), Parameter(mode.rawValue)]) {
-            (row) throws(PostgresError) in try row.get(0, as: Int64.self)
         }
     }
 }

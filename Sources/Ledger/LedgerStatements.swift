@@ -6,10 +6,10 @@ public enum LedgerStatements {
         "balance",
         """
         select w.available - d.due, w.reserved, w.granted, w.adjusted, w.settled, w.expired + d.due
-        from accounts a join wallets w on w.account_id = a.id, lateral (
+        from wallets w, lateral (
             select coalesce(sum(g.remaining), 0)::bigint due from expiring_grants g
             where g.wallet_id = w.id and g.expires_at <= clock_timestamp() and w.next_expiry is not null) d
-        where a.name = $1 and w.mode = $2::account_mode
+        where w.id = $1
         """)
     static let wallet = Statement(
         "wallet_find",
@@ -25,8 +25,7 @@ public enum LedgerStatements {
         "expiring_grants",
         """
         select g.id, g.amount, g.remaining, g.reserved, g.expires_at
-        from accounts a join wallets w on w.account_id = a.id join expiring_grants g on g.wallet_id = w.id
-        where a.name = $1 and w.mode = $2::account_mode and g.remaining + g.reserved > 0
+        from expiring_grants g where g.wallet_id = $1 and g.remaining + g.reserved > 0
         order by g.expires_at, g.id limit 1000
         """)
 
@@ -79,6 +78,9 @@ public enum LedgerStatements {
             lateral (select window_start(u.unit, clock_timestamp(), q.time_zone) start) s
         where u.cap is not null and ($1::text is null or q.scope = $1::quota_scope)
             and ($2::bigint is null or q.subject_id = $2)
+            and ($3::bigint is null or q.id in (
+                select c.id from api_keys k join accounts a on a.id = k.account_id,
+                    quotas_of(k.id, a.id, a.group_id, k.mode) c where k.id = $3))
         order by q.scope, 2, u.unit limit 1000
         """)
     /// Index `entries_of_wallet`.
@@ -88,9 +90,7 @@ public enum LedgerStatements {
         select e.id, e.at, e.kind::text, e.debit::text, e.credit::text, e.amount, e.task_id, t.created_at,
             e.grant_id, e.reason, e.actor
         from entries e left join tasks t on t.id = e.task_id
-        where e.wallet_id = (select w.id from accounts a join wallets w on w.account_id = a.id
-                             where a.name = $1 and w.mode = $2::account_mode)
-            and ($3::bigint is null or e.id < $3)
+        where e.wallet_id = $1 and ($2::bigint is null or e.id < $2)
         order by e.id desc limit 1000
         """)
     static let replayed = Statement("admin_replay", "select fingerprint, result from admin_requests where key = $1")

@@ -96,8 +96,16 @@ public struct Quotas: Sendable {
     ) async throws -> [QuotaListing] {
         var id: Int64?
         if let scope, let subject { id = try await self.id(scope, subject, session) }
-        return try await session.query(LedgerStatements.quotas, [Parameter(scope?.rawValue), Parameter(id)]) {
-            (row) throws(PostgresError) in
+        return try await list([Parameter(scope?.rawValue), Parameter(id), Parameter(Int64?.none)], session)
+    }
+
+    /// The caps that a key is under: its own, its account's and its group's.
+    public func of(keyID: Int64, in session: any Session) async throws(PostgresError) -> [QuotaListing] {
+        try await list([Parameter(String?.none), Parameter(Int64?.none), Parameter(keyID)], session)
+    }
+
+    private func list(_ parameters: [Parameter], _ session: any Session) async throws(PostgresError) -> [QuotaListing] {
+        try await session.query(LedgerStatements.quotas, parameters) { (row) throws(PostgresError) in
             guard let scope = QuotaScope(rawValue: try row.get(0)), let window = QuotaWindow(rawValue: try row.get(2))
             else { throw PostgresError.unexpectedContent(of: "quotas.scope") }
             return QuotaListing(

@@ -148,13 +148,6 @@ public struct RedemptionCodes: Sendable {
         }
     }
 
-    /// The live wallet of an account, for redemptions by an operator; nil when there is no such account.
-    public func wallet(of account: String, in session: any Session) async throws(PostgresError) -> Int64? {
-        try await session.first(LedgerStatements.wallet, [Parameter(account), Parameter(AccountMode.live.rawValue)]) {
-            (row) throws(PostgresError) in try row.get(0)
-        }
-    }
-
     /// Takes back a code; false when there is none with that number that is still open.
     public static func withdraw(_ id: Int64, in session: any Session) async throws(PostgresError) -> Bool {
         try await session.one(LedgerStatements.withdrawCode, [Parameter(id)]) { (row) throws(PostgresError) in

@@ -68,6 +68,8 @@ public actor Connection: Session {
         self.handle = handle
         try simple("set statement_timeout = \(address.statementTimeoutSeconds * 1000)")
         try simple("set timezone = 'UTC'")
+        // What is answered must be durable, also where the server was set up for speed.
+        try simple("select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'")
         if let role = address.role { try simple("set role \"\(role.replacing("\"", with: "\"\""))\"") }
     }
 

@@ -8,6 +8,7 @@ import HummingbirdTesting
 import Images
 import JobLife
 import Keys
+import Ledger
 import Logging
 import NIOCore
 import Queue
@@ -135,7 +136,8 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
     let admit = Admit(pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), logger: logger)
     let services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
-        store: store, links: links, codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), egress: EgressRule(),
+        credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
+        links: links, codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await admit.run() }

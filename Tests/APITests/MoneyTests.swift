@@ -58,7 +58,7 @@ import Testing
             #expect(
                 third.textWithoutRequestID
                     == #"{"error":{"code":429,"message":"Rate limit exceeded","type":"rate_limit_error","#
-                    + #""fallback_suggestion":"retry after \#(seconds) seconds","request_id":"REQUEST"}}"#)
+                    + #""fallback_suggestion":"retry after \#(seconds) seconds","limit_scope":"key","request_id":"REQUEST"}}"#)
             #expect(try await api.state() == before)
         }
     }

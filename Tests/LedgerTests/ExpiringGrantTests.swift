@@ -97,7 +97,8 @@ extension LedgerSuites {
             #expect(try await CreditBook().expireDue(in: fixture.database.pool) == 1)
             #expect(try await CreditBook().expireDue(in: fixture.database.pool) == 0)
             #expect(try await fixture.balance() == [50_000, 0, 0, 30_000])
-            let newest = try await CreditBook().history(account: "acme", mode: .live, before: nil, in: fixture.database.pool)[0]
+            let newest = try await CreditBook().history(
+                walletID: fixture.acme.walletID, before: nil, in: fixture.database.pool)[0]
             #expect([newest.kind, newest.debit, newest.credit] == ["expire", "available", "expired"])
             #expect(newest.amount.micro == 30_000 && newest.grantID == 1)
             #expect(try await ledgerDrift(fixture.database).isEmpty)

@@ -24,6 +24,17 @@ public struct TestDatabase: Sendable {
         return TestDatabase(url: url(cluster, database: name), connectionsMax: connectionsMax)
     }
 
+    /// Makes one from migrations of its own, for tests that break them on purpose.
+    public static func migrated(from folder: String, connectionsMax: Int = 8) async throws -> TestDatabase {
+        let cluster = try await TestCluster.shared.url()
+        let name = "m_" + UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: "")
+        let admin = try await Connection.open(DatabaseAddress(url: cluster, role: nil))
+        _ = try await admin.runText("create database \(name)")
+        let database = TestDatabase(url: url(cluster, database: name), connectionsMax: connectionsMax)
+        _ = try await Migrator(folder: folder).apply(database.ownerAddress)
+        return database
+    }
+
     private init(url: String, connectionsMax: Int) {
         self.url = url
         address = DatabaseAddress(url: url, role: "zimage_service")

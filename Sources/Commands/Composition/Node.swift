@@ -8,6 +8,7 @@ import HummingbirdCore
 import Images
 import JobLife
 import Keys
+import Ledger
 import Logging
 import NIOCore
 import Postgres
@@ -68,7 +69,8 @@ struct Node {
             pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
         epochs = EpochWatch(pool)
         services = APIServices(
-            keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool), store: store,
+            keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool),
+            credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             codes: TaskCode(key: secret.bytes(for: .taskCode)), egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger)

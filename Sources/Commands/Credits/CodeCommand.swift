@@ -96,7 +96,7 @@ struct CodeRedeem: OfficeCommand {
         guard let code = RedemptionCode(code) else { throw Self.unknown }
         let account = account
         let result = try await change.run("credits code redeem", target: account, arguments: [code.text], in: office) {
-            guard let wallet = try await codes.wallet(of: account, in: $0) else { throw unknownAccount(account) }
+            guard let wallet = try await CreditBook().wallet(of: account, mode: .live, in: $0) else { throw unknownAccount(account) }
             switch try await codes.redeem(code, walletID: wallet, actor: NSUserName(), in: $0) {
             case .redeemed(let amount, let entry, let expires, _):
                 return .object([

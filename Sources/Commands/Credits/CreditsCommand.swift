@@ -18,6 +18,14 @@ struct WalletOptions: ParsableArguments {
     @Flag(help: "The test credits instead of the live ones.") var test = false
 
     var mode: AccountMode { test ? .test : .live }
+
+    /// The wallet's number.
+    func id(in office: Office) async throws -> Int64 {
+        guard let id = try await CreditBook().wallet(of: account, mode: mode, in: office.pool) else {
+            throw unknownAccount(account)
+        }
+        return id
+    }
 }
 
 struct CreditsGrant: OfficeCommand {
@@ -102,13 +110,13 @@ struct CreditsBalance: OfficeCommand {
     @OptionGroup var output: OutputOptions
 
     func run(in office: Office) async throws {
-        guard let balance = try await CreditBook().balance(account: wallet.account, mode: wallet.mode, in: office.pool)
-        else { throw unknownAccount(wallet.account) }
+        let (book, walletID) = (CreditBook(), try await wallet.id(in: office))
+        let balance = try await book.balance(walletID: walletID, in: office.pool)
         let members = [
             ("available", balance.available), ("reserved", balance.reserved), ("granted", balance.granted),
             ("adjusted", balance.adjusted), ("settled", balance.settled), ("expired", balance.expired),
         ]
-        let grants = try await CreditBook().expiringGrants(account: wallet.account, mode: wallet.mode, in: office.pool)
+        let grants = try await book.expiringGrants(walletID: walletID, in: office.pool)
         if output.json {
             let amounts = members.map { ($0.0, JSON.string($0.1.description)) }
             return Output.write(
@@ -151,13 +159,9 @@ struct CreditsHistory: OfficeCommand {
     @OptionGroup var output: OutputOptions
 
     func run(in office: Office) async throws {
-        let book = CreditBook()
-        guard try await book.balance(account: wallet.account, mode: wallet.mode, in: office.pool) != nil else {
-            throw unknownAccount(wallet.account)
-        }
+        let walletID = try await wallet.id(in: office)
         let ids = try TaskNames(office)
-        let lines = try await book.history(
-            account: wallet.account, mode: wallet.mode, before: before, in: office.pool)
+        let lines = try await CreditBook().history(walletID: walletID, before: before, in: office.pool)
         if output.json { return Output.write(JSON.array(lines.map { json($0, ids) }).text) }
         var table = Table(
             ("ENTRY", .right), ("AT", .left), ("KIND", .left), ("FROM", .left), ("TO", .left), ("CREDITS", .right),
