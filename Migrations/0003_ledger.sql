@@ -89,6 +89,8 @@ declare
     first date;
     made int := 0;
 begin
+    -- Nodes that start at once must not both make one.
+    perform pg_advisory_xact_lock(7216500333);
     foreach parent in array array['entries', 'usage_facts'] loop
         for back in -1..2 loop
             first := date_trunc('month', now() at time zone 'UTC') + make_interval(months => back);

@@ -47,12 +47,17 @@ public struct CallbackSender: Sendable {
     private let transfers: Transfers
     private let egress: EgressRule
     private let caFile: String?
+    private let watch: (@Sendable (String) -> Void)?
 
-    /// `caFile` is a PEM file of authorities that are trusted besides the system's, or nil.
-    public init(transfers: Transfers, egress: EgressRule, caFile: String? = nil) {
+    /// `caFile` is a PEM file of authorities that are trusted besides the system's, or nil. `watch` is told
+    /// `before callback` and `after callback` around each call; nil in normal operation.
+    public init(
+        transfers: Transfers, egress: EgressRule, caFile: String? = nil, watch: (@Sendable (String) -> Void)? = nil
+    ) {
         self.transfers = transfers
         self.egress = egress
         self.caFile = caFile
+        self.watch = watch
     }
 
     /// POSTs `body` (JSON) to the URL. `id` becomes the header `webhook-id`: the same for every attempt of one
@@ -73,6 +78,8 @@ public struct CallbackSender: Sendable {
             overflow: .truncate,
             egress: { rule.permits(numericAddress: $0, port: $1) },
             caFile: caFile)
+        watch?("before callback")
+        defer { watch?("after callback") }
         do {
             let status = try await transfers.perform(request).status
             switch status {

@@ -41,7 +41,7 @@ struct Doctor: OfficeCommand {
         }
     }
 
-    private static let server = Statement(
+    static let server = Statement(
         "doctor_server",
         """
         select current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'),

@@ -80,4 +80,7 @@ public struct Recover: Sendable {
     }
 
     private static let partitions = Statement("ensure_partitions", "select ensure_partitions()")
+
+    /// All statements that belong to no stage.
+    public static let statements = [partitions]
 }

@@ -9,17 +9,24 @@ public struct DatabaseAddress: Sendable {
     let role: String?
     /// The longest that one statement may run.
     let statementTimeoutSeconds: Int
+    let watch: StatementWatch?
 
     /// - Parameters:
     ///   - url: a libpq connection URI.
     ///   - role: the role to take on, so that the service cannot do what only the owner may.
     ///   - statementTimeoutSeconds: the server cancels a statement that runs longer.
-    public init(url: String, role: String?, statementTimeoutSeconds: Int = 30) {
+    ///   - watch: told of every statement; nil in normal operation.
+    public init(url: String, role: String?, statementTimeoutSeconds: Int = 30, watch: StatementWatch? = nil) {
         self.url = url
         self.role = role
         self.statementTimeoutSeconds = statementTimeoutSeconds
+        self.watch = watch
     }
 }
+
+/// Told `before NAME` when a statement is about to be sent, and `after NAME` when its answer, good or bad, has come; the
+/// same for `begin` and `commit`.
+public typealias StatementWatch = @Sendable (_ point: String) -> Void
 
 /// The only owner of a `PGconn`.
 final class ConnectionHandle {
@@ -39,6 +46,7 @@ public actor Connection: Session {
     private var handle: ConnectionHandle?
     private var prepared: Set<String> = []
     private var transactionDepth = 0
+    private var watch: StatementWatch?
 
     private init() {}
 
@@ -54,7 +62,8 @@ public actor Connection: Session {
     private func connect(_ address: DatabaseAddress) throws(PostgresError) {
         // dbname carries the URI; the keywords after it add to it. TCP settings do nothing on a unix socket.
         let keywords = [
-            "dbname", "connect_timeout", "application_name", "client_encoding", "keepalives_idle", "tcp_user_timeout",
+            "dbname", "connect_timeout", "fallback_application_name", "client_encoding", "keepalives_idle",
+            "tcp_user_timeout",
         ]
         let values = [address.url, "10", "zimage", "UTF8", "10", "30000"]
         let pointer = withCStrings(keywords) { keywords in
@@ -66,6 +75,7 @@ public actor Connection: Session {
         // The server's notices would go to standard error.
         PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         self.handle = handle
+        watch = address.watch
         try simple("set statement_timeout = \(address.statementTimeoutSeconds * 1000)")
         try simple("set timezone = 'UTC'")
         // What is answered must be durable, also where the server was set up for speed.
@@ -88,9 +98,11 @@ public actor Connection: Session {
     ) async throws(PostgresError) -> [T] {
         let handle = try openHandle(statement.name)
         try prepare(statement, parameters)
+        watch?("before \(statement.name)")
         let result = withBinary(parameters) { values, lengths, formats in
             PQexecPrepared(handle.pointer, statement.name, Int32(parameters.count), values, lengths, formats, 1)
         }
+        watch?("after \(statement.name)")
         let reply = try checked(ResultHandle(result), statement.name)
         var rows: [T] = []
         let count = PQntuples(reply.pointer)
@@ -196,7 +208,9 @@ extension Connection {
 extension Connection {
     func begin(_ mode: TransactionMode) throws(PostgresError) {
         precondition(transactionDepth == 0, "a connection runs one transaction at a time")
+        watch?("before begin")
         try simple(mode.sql)
+        watch?("after begin")
         transactionDepth = 1
     }
 
@@ -207,7 +221,9 @@ extension Connection {
         if let handle, PQtransactionStatus(handle.pointer) == PQTRANS_INERROR {
             throw PostgresError(.server, sqlState: "25P02", statement: "commit", detail: "an earlier statement was refused")
         }
+        watch?("before commit")
         try simple("commit")
+        watch?("after commit")
     }
 
     /// Ends a failed transaction; a connection that cannot do even that is closed, which rolls back as well.

@@ -54,6 +54,9 @@ public struct Migrator: Sendable {
     private static let exists = Statement(
         "migrations_table", "select to_regclass('schema_migrations') is not null")
 
+    /// All statements of the migrator.
+    public static let statements = [applied, record, exists]
+
     private let migrations: [Migration]
 
     /// - Parameter folder: where the numbered files are.
@@ -68,12 +71,12 @@ public struct Migrator: Sendable {
         var names: [String] = []
         for migration in try await missing(connection) {
             do {
-                try await connection.simple("begin")
+                try await connection.begin(.readWrite)
                 try await connection.simple(migration.sql)
                 try await connection.execute(
                     Self.record,
                     [Parameter(Int32(migration.number)), Parameter(migration.name), Parameter(migration.checksum)])
-                try await connection.simple("commit")
+                try await connection.commit()
             } catch {
                 throw PostgresError(.migration, sqlState: error.sqlState, detail: "\(migration.name): \(error.detail)")
             }

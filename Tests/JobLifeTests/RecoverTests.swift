@@ -89,6 +89,18 @@ import Testing
         #expect(try await store.read(young) == [1])
     }
 
+    @Test func nodesThatStartAtOnceMakeEachPartitionOnce() async throws {
+        let database = try await TestDatabase.fresh()
+        let month = try await database.rows("select to_char(now() at time zone 'UTC' + interval '1 month', 'YYYYMM')")[0][0]
+        let tables = ["entries", "usage_facts"].map { "\($0)_\(month ?? "")" }
+        for table in tables { try await database.rows("drop table \(table)") }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 { group.addTask { try await Recover.makePartitions(in: database.pool) } }
+            try await group.waitForAll()
+        }
+        for table in tables { #expect(try await database.rows("select to_regclass('\(table)')") == [[table]]) }
+    }
+
     @Test func recoveringTwiceAtOnceIsHarmless() async throws {
         let database = try await TestDatabase.fresh()
         let tenant = try await Tenant.make(database)

@@ -91,6 +91,8 @@ extension SystemTests {
                 (("ZIMAGE_DATABSE_URL", "x"), "ZIMAGE_DATABASE_URL"), (("ZIMAGE_LEASE_SECONDS", "soon"), "3 to 600"),
                 (("ZIMAGE_PORT", "0"), "1 to 65535"), (("ZIMAGE_SANDBOX_SECONDS", "nan"), "0 to 3600"),
                 (("ZIMAGE_EGRESS_ALLOW", "10.0.0.0"), "CIDR:port"), (("ZIMAGE_LOG_LEVEL", "loud"), "warning"),
+                (("ZIMAGE_CRASH_AT", "after lunch"), "zserve crash-points"),
+                (("ZIMAGE_CRASH_AT", "after commit:0"), "1 to 1000000"),
                 (("ZIMAGE_CONFIG", "/nonexistent/zimage.conf"), "ZIMAGE_CONFIG"),
                 (("ZIMAGE_SECRET", "short"), "openssl rand"),
                 (("ZIMAGE_SECRET", String(repeating: "ab", count: 32)), "ZIMAGE_SECRET"),

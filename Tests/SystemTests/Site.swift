@@ -36,11 +36,19 @@ final class Site: Sendable {
     }
 
     /// Runs a test in a new installation; afterwards nothing of it is left.
-    static func with(embedded: Bool = false, _ test: (Site) async throws -> Void) async throws {
-        let site = try Site(databaseURL: embedded ? nil : try await SystemCluster.shared.makeDatabase())
+    /// - Parameter original: whose database and secret are copied, while nobody uses them; nil: an empty one is migrated.
+    static func with(
+        embedded: Bool = false, copyOf original: Site? = nil, _ test: (Site) async throws -> Void
+    ) async throws {
+        let site = try Site(
+            databaseURL: embedded ? nil : try await SystemCluster.shared.makeDatabase(copyOf: original?.databaseURL))
         let result: Result<Void, any Error>
         do {
-            if !embedded { try await site.mustRun("migrate") }
+            if let original {
+                try FileManager.default.copyItem(atPath: "\(original.folder)/secret", toPath: "\(site.folder)/secret")
+            } else if !embedded {
+                try await site.mustRun("migrate")
+            }
             result = .success(try await test(site))
         } catch { result = .failure(error) }
         for child in site.children.withLock({ $0 }) {
@@ -48,7 +56,9 @@ final class Site: Sendable {
             _ = await child.ending()
         }
         await site.transfers.shutdown()
-        if embedded {
+        if let url = site.databaseURL {
+            try await SystemCluster.shared.drop(url)
+        } else {
             let cluster = EmbeddedCluster(dataFolder: site.folder)
             try? await onOwnThread { try cluster.stop() }
         }
@@ -114,9 +124,10 @@ final class Site: Sendable {
     }
 
     /// Asks the database with the owner's rights.
-    func rows(_ sql: String) async throws -> [[String?]] {
-        try await Connection.open(DatabaseAddress(url: url, role: nil)).runText(sql)
-    }
+    func rows(_ sql: String) async throws -> [[String?]] { try await connect().runText(sql) }
+
+    /// A session with the owner's rights.
+    func connect() async throws -> Connection { try await Connection.open(DatabaseAddress(url: url, role: nil)) }
 
     /// The only number that a query answers.
     func number(_ sql: String) async throws -> Int {

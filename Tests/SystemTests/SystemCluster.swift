@@ -11,15 +11,31 @@ actor SystemCluster {
     private static let prefix = "zimage-system-"
     private var starting: Task<String, any Error>?
 
-    /// The address of a new, empty database.
-    func makeDatabase() async throws -> String {
+    /// The address of a new database: empty, or a copy of another one, which nobody may be using.
+    func makeDatabase(copyOf original: String? = nil) async throws -> String {
+        let name = "s_" + UUID().uuidString.lowercased().replacing("-", with: "")
+        let template = original.map { " template \(Self.name(of: $0))" } ?? ""
+        _ = try await admin().runText("create database \(name)\(template)")
+        return try await url().replacing("postgresql:///zimage?", with: "postgresql:///\(name)?")
+    }
+
+    /// Removes a database of this cluster, also from under those who use it.
+    func drop(_ database: String) async throws {
+        _ = try await admin().runText("drop database \(Self.name(of: database)) with (force)")
+    }
+
+    private func admin() async throws -> Connection {
+        try await Connection.open(DatabaseAddress(url: try await url(), role: nil))
+    }
+
+    private func url() async throws -> String {
         let task = starting ?? Task { try await Self.start() }
         starting = task
-        let url = try await task.value
-        let name = "s_" + UUID().uuidString.lowercased().replacing("-", with: "")
-        let admin = try await Connection.open(DatabaseAddress(url: url, role: nil))
-        _ = try await admin.runText("create database \(name)")
-        return url.replacing("postgresql:///zimage?", with: "postgresql:///\(name)?")
+        return try await task.value
+    }
+
+    private static func name(of url: String) -> Substring {
+        url.dropFirst("postgresql:///".count).prefix { $0 != "?" }
     }
 
     private static func start() async throws -> String {

@@ -43,7 +43,8 @@ public final class TLSCustomer {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    /// The address of a path, whose first part is the status of the answer: `/204`.
+    /// The address of a path, whose first part is the status of the answer: `/204`. The first answer to a path with
+    /// `fails-once` in it is 503.
     public func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
 
     /// The next request that the customer saw; waits for it.
@@ -58,6 +59,7 @@ public final class TLSCustomer {
 
     private static let script = """
         import http.server, json, ssl, sys
+        failed = set()
         class Customer(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
@@ -66,7 +68,9 @@ public final class TLSCustomer {
                 if self.path == "/drop":
                     self.close_connection = True
                     return
-                self.send_response(int(self.path.split("/")[1]))
+                fails = "/fails-once" in self.path and self.path not in failed
+                failed.add(self.path)
+                self.send_response(503 if fails else int(self.path.split("/")[1]))
                 if self.path.endswith("/redirect"):
                     self.send_header("location", "/200")
                 self.end_headers()

@@ -47,20 +47,24 @@ struct Node {
         let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         let queue = TaskQueue(leaseSeconds: settings.leaseSeconds)
-        let store = FolderStore(folder: "\(settings.dataFolder)/images")
+        let points = settings.crashPoints
+        let folder = FolderStore(folder: "\(settings.dataFolder)/images")
+        let store: any ImageStore = if let points { CrashingStore(folder, points) } else { folder }
         let names = TaskNames(secret: secret, baseURL: settings.publicURL)
         transfers = Transfers()
         hints = Hints(pool, queue: queue)
         admit = Admit(pool, hints: hints, logger: logger)
         let announce = Announce(
             pool,
-            sender: CallbackSender(transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile),
+            sender: CallbackSender(
+                transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch),
             egress: settings.egress, render: { names.unified.reply($0) }, logger: logger)
         self.announce = announce
         close = Close(pool, queue: queue, announce: { announce.tasksClosed() }, logger: logger)
-        let sandbox = SandboxEngine(
+        let engine = SandboxEngine(
             SandboxSettings(
                 durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
+        let sandbox: any ImageProvider = if let points { CrashingProvider(engine, points) } else { engine }
         let attempt = Attempt(
             routes: Routes(sandbox: sandbox), store: store, close: close, nowSeconds: nowSeconds, logger: logger)
         worker = Worker(

@@ -21,12 +21,12 @@ struct OpenDatabase: Sendable {
     /// Opens the database.
     static func open(_ settings: Settings, connectionsMax: Int) async throws -> OpenDatabase {
         guard let url = settings.databaseURL else { return try await openEmbedded(settings, connectionsMax) }
-        return OpenDatabase(url: url, connectionsMax: connectionsMax, cluster: nil)
+        return OpenDatabase(url: url, settings, connectionsMax: connectionsMax, cluster: nil)
     }
 
     private static func openEmbedded(_ settings: Settings, _ connectionsMax: Int) async throws -> OpenDatabase {
         let lease = try await onOwnThread { try EmbeddedCluster(dataFolder: settings.dataFolder).acquire() }
-        let database = OpenDatabase(url: lease.url, connectionsMax: connectionsMax, cluster: lease)
+        let database = OpenDatabase(url: lease.url, settings, connectionsMax: connectionsMax, cluster: lease)
         do { _ = try await Migrator(folder: settings.migrationsFolder).apply(database.ownerAddress) } catch {
             await database.close()
             throw error
@@ -34,9 +34,10 @@ struct OpenDatabase: Sendable {
         return database
     }
 
-    private init(url: String, connectionsMax: Int, cluster: ClusterLease?) {
-        address = DatabaseAddress(url: url, role: Self.serviceRole)
-        ownerAddress = DatabaseAddress(url: url, role: nil, statementTimeoutSeconds: 3600)
+    private init(url: String, _ settings: Settings, connectionsMax: Int, cluster: ClusterLease?) {
+        let watch = settings.crashPoints?.watch
+        address = DatabaseAddress(url: url, role: Self.serviceRole, watch: watch)
+        ownerAddress = DatabaseAddress(url: url, role: nil, statementTimeoutSeconds: 3600, watch: watch)
         pool = ConnectionPool(address, connectionsMax: connectionsMax)
         self.cluster = cluster
     }
@@ -56,7 +57,7 @@ struct OpenDatabase: Sendable {
         }
     }
 
-    private static let ping = Statement("ping", "select 1")
+    static let ping = Statement("ping", "select 1")
 
     /// Lets go of the database; the last user of an embedded one stops it.
     func close() async {

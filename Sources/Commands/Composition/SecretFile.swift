@@ -13,7 +13,9 @@ enum SecretFile {
         let path = "\(settings.dataFolder)/secret"
         if let secret = try read(path) { return secret }
         try FileManager.default.createDirectory(atPath: settings.dataFolder, withIntermediateDirectories: true)
+        settings.crashPoints?.reached("before secret_file")
         try make(path)
+        settings.crashPoints?.reached("after secret_file")
         guard let secret = try read(path) else { throw SettingError(description: "cannot read \(path)") }
         return secret
     }

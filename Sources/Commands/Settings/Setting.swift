@@ -47,6 +47,10 @@ struct Setting: Sendable {
         name: "ZIMAGE_EGRESS_CA", meaning: "PEM file of authorities to trust besides the system's", fallback: "")
     static let logLevel = Setting(
         name: "ZIMAGE_LOG_LEVEL", meaning: "trace, debug, info, notice, warning, error or critical", fallback: "info")
+    static let crashAt = Setting(
+        name: "ZIMAGE_CRASH_AT",
+        meaning: "for tests: dies at a point, such as 'after close_tasks' or its third time, 'after close_tasks:3'",
+        fallback: "")
     static let config = Setting(
         name: "ZIMAGE_CONFIG", meaning: "file of NAME=value lines; the environment comes before it", fallback: "")
     static let url = Setting(
@@ -57,7 +61,7 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseConnections, data, migrations, secret, host, port, publicURL, node, workers, leaseSeconds,
-        graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, logLevel, config, url, build,
+        graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, logLevel, crashAt, config, url, build,
     ]
 }
 

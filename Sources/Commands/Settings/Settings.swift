@@ -24,6 +24,8 @@ struct Settings: Sendable {
     let egress: EgressRule
     let egressCAFile: String?
     let logLevel: Logger.Level
+    /// Nil in normal operation.
+    let crashPoints: CrashPoints?
     /// Each setting with its present value, for `zserve config`.
     let present: [(setting: Setting, value: String)]
 
@@ -98,6 +100,9 @@ struct Settings: Sendable {
             throw SettingError(description: "ZIMAGE_LOG_LEVEL must be trace, debug, info, notice, warning, error or critical")
         }
         logLevel = level
+        do { crashPoints = try optional(.crashAt).map { CrashPoints(try CrashPlan($0, points: CrashPoints.all)) } } catch {
+            throw SettingError(description: "ZIMAGE_CRASH_AT: \(error)")
+        }
     }
 
     /// The folder `Migrations` above the program (as in a checkout) or above the current folder.

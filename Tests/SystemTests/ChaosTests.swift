@@ -1,0 +1,73 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension SystemTests {
+    /// `ops/chaos` itself, with the programs of this build.
+    @Suite struct ChaosTests {
+        private struct Outcome {
+            let ending: Child.Ending
+            let text: String
+        }
+
+        /// Runs it in a folder of its own, which must be gone afterwards unless something was found.
+        private func chaos(
+            _ arguments: [String], _ meanwhile: (Child, String) async throws -> Void = { _, _ in }
+        ) async throws -> Outcome {
+            let base = "\(FileManager.default.temporaryDirectory.path)/zimage-chaos-\(UUID().uuidString.lowercased())"
+            let (folder, log) = (base + "-data", base + ".log")
+            let child = try Child(
+                "python3",
+                ["\(RepositoryPaths.root)/ops/chaos", "--programs", RepositoryPaths.programs, "--data", folder] + arguments,
+                environment: ["HOME": "/"], outputPath: log, errorPath: log)
+            let ending = try await withTaskCancellationHandler {
+                try await meanwhile(child, folder)
+                return await child.ending()
+            } onCancel: {
+                child.send(SIGTERM)
+            }
+            let text = try String(contentsOfFile: log, encoding: .utf8)
+            if ending != .exited(1) {
+                #expect(!FileManager.default.fileExists(atPath: folder), "\(text)")
+                try FileManager.default.removeItem(atPath: log)
+            }
+            return Outcome(ending: ending, text: text)
+        }
+
+        @Test func aShortStormLosesNothing() async throws {
+            let seed = Int.random(in: 1...999_999)
+            let outcome = try await chaos(["--kills", "30", "--seed", "\(seed)"])
+            #expect(outcome.ending == .exited(0), "ops/chaos --kills 30 --seed \(seed):\n\(outcome.text)")
+            #expect(outcome.text.contains("nothing was lost, nothing was charged twice"))
+        }
+
+        @Test func anInterruptedStormLeavesNothing() async throws {
+            let outcome = try await chaos(["--kills", "1000", "--seed", "1"]) { child, folder in
+                try await eventually("the nodes run") { nodes(of: folder).count >= 3 || !child.isRunning }
+                child.send(SIGINT)
+                #expect(await child.ending() == .exited(130))
+                #expect(nodes(of: folder) == [])
+            }
+            #expect(outcome.text.contains("cleaning up"), "\(outcome.text)")
+        }
+
+        /// The processes that were started for a folder.
+        private func nodes(of folder: String) -> [String] {
+            let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+            return all.filter { pid in
+                guard let environment = FileManager.default.contents(atPath: "/proc/\(pid)/environ") else { return false }
+                return environment.range(of: Data("ZIMAGE_DATA=\(folder)\0".utf8)) != nil
+            }
+        }
+
+        @Test func aSeedIsASchedule() async throws {
+            var texts: [String] = []
+            for seed in ["7", "7", "8"] {
+                texts.append(try await chaos(["--schedule", "--kills", "200", "--seed", seed]).text)
+            }
+            #expect(texts[0] == texts[1] && texts[0] != texts[2])
+            #expect(texts[0].split(separator: "\n").count == 200)
+            for kind in ["kill", "stop", "cut", "ask", "database"] { #expect(texts[0].contains(": \(kind)")) }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension SystemTests {
+    /// Programs die at each of the points that `zserve crash-points` lists, and nothing is lost and nothing charged twice.
+    /// A point that is in none of the lists here is one of a node's, which must get there.
+    @Suite struct CrashPointTests {
+        /// Doors of money and queue, at which a node dies on a later visit too.
+        private static let doors = ["admit_tasks", "claim_tasks", "close_tasks"]
+        /// A node's, but not in a trial: the embedded database's watch, and the secret of a new installation.
+        private static let elsewhere = ["ping", "secret_file"]
+        /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own.
+        private static let commands: [(line: String, effects: [String])] = [
+            (
+                "credits grant --account acme --amount 1",
+                ["begin", "commit", "admin_lock", "admin_replay", "wallet_find", "grant_credits", "audit", "admin_remember"]
+            ),
+            ("key issue --account acme --name key-#", ["key_insert", "commit"]),
+            ("account create account-# --group default", ["account_create", "commit"]),
+            ("group create group-#", ["group_create"]), ("group update default --weight 2", ["group_update"]),
+            ("price set --group default --model z-image-turbo --amount 0.#", ["price_set"]),
+            ("account suspend acme", ["account_suspend"]), ("account move acme --group default", ["account_move"]),
+            ("key revoke 1", ["key_revoke"]),
+        ]
+        private static let migration = ["migration_record"]
+        /// Only an operator's commands get to these, and only to read: dying there changes nothing.
+        private static let reads = [
+            "balance", "history", "price_list", "key_list", "group_list", "account_list", "task_list", "usage",
+            "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
+            "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
+            "usage_equals_entries",
+        ]
+
+        @Test func aNodeMayDieAtEachOfItsPoints() async throws {
+            try await Site.with { original in
+                let listed = try await original.run("zserve", ["crash-points"])
+                let points = listed.output.split(separator: "\n").map(String.init)
+                let effects = Set(points.map { String($0.drop { $0 != " " }.dropFirst()) })
+                let others = Set(Self.commands.flatMap(\.effects) + Self.migration + Self.elsewhere + Self.reads)
+                #expect(others.isSubset(of: effects), "no longer there: \(others.subtracting(effects))")
+                let own = effects.subtracting(others).sorted()
+                let twice = Self.doors.flatMap { ["before \($0):2", "after \($0):2"] }
+                let key = try await CrashTemplate.make(original)
+                let customer = try await CallbackLog()
+                let listening = Task { await customer.listen() }
+                defer { listening.cancel() }
+                let failures = await together(8, twice + own.flatMap { ["before \($0)", "after \($0)"] }) { crashAt in
+                    try await Site.with(copyOf: original) { site in
+                        try await CrashTrial(crashAt: crashAt, site: site, key: key, customer: customer).run()
+                    }
+                }
+                #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+            }
+        }
+
+        @Test func aNodeMayDieWhileItWatchesOverItsDatabase() async throws {
+            try await Site.with(embedded: true) { site in
+                for point in ["before ping", "after ping"] {
+                    let node = try await Node.start(site, settings: ["ZIMAGE_CRASH_AT": point], mayDie: true)
+                    #expect(await node.child.ending() == .killed(bySignal: SIGKILL))
+                }
+                try await expectService(site)
+            }
+        }
+
+        @Test(arguments: ["before secret_file", "after secret_file"])
+        func aNodeMayDieWhileItMakesItsSecret(point: String) async throws {
+            try await Site.with { site in
+                let node = try await Node.start(site, settings: ["ZIMAGE_CRASH_AT": point], mayDie: true)
+                #expect(await node.child.ending() == .killed(bySignal: SIGKILL))
+                try await expectService(site)
+            }
+        }
+
+        /// A job from the account to the picture.
+        private func expectService(_ site: Site) async throws {
+            let node = try await Node.start(site, settings: ["ZIMAGE_SANDBOX_SECONDS": "0"])
+            try await site.makeAccount("acme", credits: "1")
+            let key = try await site.issueKey("acme")
+            let id = try await node.submit(key).taskID()
+            try await site.allEnded()
+            #expect(try await node.task(id, key)["status"] as? String == "completed")
+            try await site.expectCleanLedger()
+        }
+
+        @Test func aCommandMayDieAtEachOfItsPoints() async throws {
+            try await Site.with { site in
+                try await site.mustRun("account create acme --group default")
+                _ = try await site.issueKey("acme")
+                let before = try await counts(site)
+                let trials = Self.commands.flatMap { line, effects in
+                    effects.flatMap { [(line, "before \($0)"), (line, "after \($0)")] }
+                }.enumerated().map { (number: $0.offset + 100, line: $0.element.0, point: $0.element.1) }
+                let failures = await together(4, trials) { trial in
+                    let line = trial.line.replacing("#", with: "\(trial.number)") + " --idempotency-key trial-\(trial.number)"
+                    let dead = try await site.zadmin(line, settings: ["ZIMAGE_CRASH_AT": trial.point])
+                    guard dead.ending == .killed(bySignal: SIGKILL) else { throw TestFailure("\(dead)") }
+                    try await site.mustRun(line)
+                }
+                #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+                func made(_ start: String) -> Int { trials.count { $0.line.hasPrefix(start) } }
+                let expected = [
+                    made("credits"), made("key issue"), made("account create"), made("group create"), made("price"),
+                    trials.count, trials.count,
+                ]
+                #expect(try await zip(counts(site), before).map { $0 - $1 } == expected)
+                try await site.expectCleanLedger()
+            }
+        }
+
+        /// Granted live credits, keys, accounts, groups, prices, lines in the audit log and remembered commands.
+        private func counts(_ site: Site) async throws -> [Int] {
+            try await site.rows(
+                """
+                select (select sum(granted) / 1000000 from wallets where mode = 'live'), (select count(*) from api_keys),
+                    (select count(*) from accounts), (select count(*) from user_groups), (select count(*) from prices),
+                    (select count(*) from audit_log), (select count(*) from admin_requests)
+                """)[0].map { $0.flatMap { Int($0.prefix { $0 != "." }) } ?? 0 }
+        }
+
+        @Test func aMigrationMayDieAtEachOfItsPoints() async throws {
+            try await Site.with { site in
+                let migrated = try await schema(site)
+                _ = try await site.rows("drop schema public cascade; create schema public")
+                for point in ["begin", "migration_record", "commit"].flatMap({ ["before \($0)", "after \($0)", "after \($0):2"] }) {
+                    let dead = try await site.zadmin("migrate", settings: ["ZIMAGE_CRASH_AT": point])
+                    #expect(dead.ending == .killed(bySignal: SIGKILL), "\(point): \(dead)")
+                }
+                try await site.mustRun("migrate")
+                #expect(try await schema(site) == migrated)
+                try await expectService(site)
+            }
+        }
+
+        private func schema(_ site: Site) async throws -> [[String?]] {
+            try await site.rows(
+                """
+                select name, checksum from schema_migrations union all
+                select table_name || '.' || column_name, data_type from information_schema.columns
+                where table_schema = 'public' order by 1, 2
+                """)
+        }
+
+        /// Does the work for each item, some at once; answers what went wrong.
+        private func together<Item: Sendable>(
+            _ width: Int, _ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Void
+        ) async -> [String] {
+            await withTaskGroup(of: String?.self) { group in
+                var failures: [String?] = []
+                for (index, item) in items.enumerated() {
+                    if index >= width, let failure = await group.next() { failures.append(failure) }
+                    group.addTask {
+                        do { try await work(item) } catch { return "\(item): \(error)" }
+                        return nil
+                    }
+                }
+                for await failure in group { failures.append(failure) }
+                return failures.compactMap(\.self)
+            }
+        }
+    }
+}

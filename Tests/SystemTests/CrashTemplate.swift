@@ -1,0 +1,31 @@
+import Curl
+import TestSupport
+import Testing
+
+/// What every trial starts from: an account with a key and credits, and tasks of a node that died long ago. One of them
+/// has taken down its worker as often as is allowed.
+enum CrashTemplate {
+    static let taskCount = 3
+
+    /// Makes it in a new installation; returns the key.
+    static func make(_ site: Site) async throws -> String {
+        try await site.makeAccount("acme", credits: "10")
+        let key = try await site.issueKey("acme")
+        let node = try await Node.start(
+            site, settings: CrashTrial.settings.merging(["ZIMAGE_SANDBOX_SECONDS": "3600"]) { $1 })
+        for number in 1...taskCount {
+            #expect(try await node.submit(key, idempotencyKey: "past-\(number)").status == 200)
+        }
+        try await eventually("all tasks run") { try await site.number("select count(*) from leases") == taskCount }
+        await node.kill()
+        _ = try await site.rows(
+            """
+            insert into attempts (task_id, number, lease, node, outcome, started_at)
+            select l.task_id, n, -n, 'past', 'lost', now() from (select min(task_id) task_id from leases) l,
+                generate_series(1, 4) n;
+            update leases set until = now() - interval '1 second',
+                attempt = case when task_id = (select min(task_id) from leases) then 5 else 1 end
+            """)
+        return key
+    }
+}

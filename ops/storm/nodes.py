@@ -1,0 +1,161 @@
+"""The nodes: zserve processes that are started again whenever they end, and the faults that end them."""
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from storm.site import LEASE_SECONDS, SETTINGS
+
+# A node that was asked to stop hands its work back within this time, and a second before it is killed.
+EXIT_SECONDS = 20
+
+
+def free_port():
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def started_ticks(pid):
+    """When a process started, as ops/common writes it beside its number."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(") ")[2].split()[19]
+
+
+class Node:
+    """One zserve of several on one database. Its port and folder stay, its processes come and go."""
+
+    def __init__(self, site, number, settings):
+        self.number, self.port = number, free_port()
+        self.name = f"node-{number}"
+        self._site, self._settings = site, settings
+        self._process = None
+        self._since = self._asked = self._resume_at = None
+        self._killed = False
+        self.has_answered = False
+        self.starts = 0
+
+    def start(self):
+        """Starts a process that a terminal's Ctrl-C does not reach."""
+        site = self._site
+        environment = site.environment(
+            **SETTINGS, **self._settings, ZIMAGE_PORT=str(self.port), ZIMAGE_NODE=self.name,
+            ZIMAGE_PUBLIC_URL=f"http://127.0.0.1:{self.port}",
+            ZIMAGE_DATABASE_URL=f"{site.url}&application_name={self.name}")
+        self._killed = self.has_answered = False
+        self._asked = self._resume_at = None
+        with open(f"{site.data}/{self.name}.log", "ab") as log:
+            self._process = subprocess.Popen(  # pylint: disable=consider-using-with
+                [f"{site.programs}/zserve"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
+        self._since = time.monotonic()
+        self.starts += 1
+        with open(f"{site.data}/zserve-{self.port}.pid", "w", encoding="utf-8") as file:
+            file.write(f"{self._process.pid} {started_ticks(self._process.pid)}\n")
+
+    def kill(self):
+        """SIGKILL, also while it is stopped."""
+        self._killed = True
+        self._process.kill()
+
+    def ask_to_stop(self):
+        """SIGTERM."""
+        self._asked = self._asked or time.monotonic()
+        self._process.terminate()
+
+    def suspend(self, seconds):
+        """SIGSTOP; `tend` resumes it."""
+        self._process.send_signal(signal.SIGSTOP)
+        self._resume_at = time.monotonic() + seconds
+
+    def resume(self):
+        """SIGCONT."""
+        self._resume_at = None
+        self._process.send_signal(signal.SIGCONT)
+
+    def tend(self):
+        """Resumes it when its time is over and starts it again when it ended; answers what should not have been."""
+        now = time.monotonic()
+        if self._resume_at and now >= self._resume_at:
+            self.resume()
+        code = self._process.poll()
+        if code is None:
+            return self._overdue(now)
+        finding = self._judge(code)
+        self.start()
+        return finding
+
+    def _overdue(self, now):
+        if not self._asked or self._resume_at or now - self._asked < EXIT_SECONDS:
+            return None
+        self.kill()
+        return f"{self.name} was asked to stop and still ran after {EXIT_SECONDS} s"
+
+    def _judge(self, code):
+        """Whether the process was entitled to end this way: by our signal, or because it found no database."""
+        if self._killed and code == -signal.SIGKILL:
+            return None
+        if self._asked and code in (0, -signal.SIGTERM):
+            return None
+        if not self.has_answered and self._site.was_down_since(self._since):
+            return None
+        return f"{self.name} ended by itself with {code}; the end of its log: {self._log_end()}"
+
+    def _log_end(self):
+        with open(f"{self._site.data}/{self.name}.log", encoding="utf-8", errors="replace") as file:
+            return file.read()[-2000:]
+
+    def is_suspended(self):
+        """Whether it cannot answer for now."""
+        return self._resume_at is not None
+
+
+class Nodes:
+    """All nodes, tended by a thread of their own."""
+
+    def __init__(self, site, count, settings):
+        self.all = [Node(site, number + 1, settings) for number in range(count)]
+        self.findings = []
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._tending = threading.Thread(target=self._tend, daemon=True)
+
+    def start(self):
+        """Starts them; returns at once."""
+        for node in self.all:
+            node.start()
+        self._tending.start()
+
+    def _tend(self):
+        while not self._ending.wait(0.02):
+            with self._lock:
+                self.findings += filter(None, [node.tend() for node in self.all])
+
+    def suffer(self, fault):
+        """Lets a fault of a node happen."""
+        node = self.all[fault.node - 1]
+        with self._lock:
+            if fault.kind == "kill":
+                node.kill()
+            elif fault.kind == "ask":
+                node.ask_to_stop()
+            elif fault.kind == "stop":
+                node.suspend(fault.stop_leases * LEASE_SECONDS)
+
+    def calm(self):
+        """Ends every suspension."""
+        with self._lock:
+            for node in self.all:
+                node.resume()
+
+    def close(self):
+        """Kills them all and lets none come back."""
+        self._ending.set()
+        if self._tending.is_alive():
+            self._tending.join()
+        for node in self.all:
+            if node.starts:
+                node.kill()

@@ -1,0 +1,167 @@
+"""The installation under test: its folder, its PostgreSQL cluster, and zadmin."""
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+LEASE_SECONDS = 3
+SETTINGS = {
+    "ZIMAGE_LEASE_SECONDS": str(LEASE_SECONDS),
+    "ZIMAGE_GRACE_SECONDS": "1",
+    "ZIMAGE_SANDBOX_SECONDS": "0.2",
+    "ZIMAGE_SANDBOX_FAILURE_PERCENT": "10",
+    "ZIMAGE_LOG_LEVEL": "warning",
+}
+
+
+class Trouble(Exception):
+    """The storm cannot go on; the text says why."""
+
+
+class Away(Exception):
+    """The database did not answer."""
+
+
+class Site:
+    """A data folder with everything in it. Only one storm at a time works in a folder."""
+
+    def __init__(self, root, data, programs):
+        self.root, self.data, self.programs = root, os.path.abspath(data), programs
+        os.makedirs(os.path.dirname(self.data), exist_ok=True)
+        self._lock = open(f"{self.data}.lock", "w", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Trouble(f"another ops/chaos works in {self.data}: choose another folder with --data") from None
+        self.url = ""
+        self.trouble_at = float("-inf")  # When the database, or a node's connections, last came to harm.
+        self.outages = []  # How long it took to start again after each kill, in seconds.
+
+    def start(self):
+        """Removes what a killed storm left, builds where no programs were named, and starts a new database."""
+        self.remove()
+        if self.programs:
+            os.makedirs(self.data, mode=0o755)
+            # So that `ops/dev down` finds them, should this storm be killed.
+            with open(f"{self.data}/programs", "w", encoding="utf-8") as file:
+                file.write(self.programs)
+        else:
+            self._run([f"{self.root}/ops/dev", "up", "--no-server", "--data", self.data], os.environ)
+            with open(f"{self.data}/programs", encoding="utf-8") as file:
+                self.programs = file.read().strip()
+        self._start_database()
+        self.zadmin("migrate")
+
+    def _start_database(self):
+        self.url = self._run([f"{self.programs}/zserve", "database", "start", "--data", self.data]).strip()
+
+    def environment(self, **more):
+        """What a program of this installation is started with. Other migrations than those beside the programs let one
+        see what the proof says about broken rules."""
+        own = {"PATH": os.environ["PATH"], "HOME": "/", "ZIMAGE_DATA": self.data}
+        if "ZIMAGE_MIGRATIONS" in os.environ:
+            own["ZIMAGE_MIGRATIONS"] = os.environ["ZIMAGE_MIGRATIONS"]
+        if self.url:
+            own["ZIMAGE_DATABASE_URL"] = self.url
+        return own | more
+
+    def _run(self, words, environment=None):
+        done = subprocess.run(
+            words, env=environment or self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True, check=False)
+        if done.returncode:
+            raise Trouble(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr or done.stdout}")
+        return done.stdout
+
+    def zadmin(self, line):
+        """Runs a line of zadmin that must succeed; answers its output."""
+        return self._run([f"{self.programs}/zadmin", *line.split()])
+
+    def zadmin_json(self, line):
+        """The same, with its answer as JSON."""
+        return json.loads(self.zadmin(f"{line} --json"))
+
+    def ask(self, sql):
+        """The one JSON value that a query answers, with the owner's rights."""
+        done = subprocess.run(
+            ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-c", sql], env=self.environment(),
+            capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise Away(done.stderr.strip())
+        return json.loads(done.stdout or "null")
+
+    def rows(self, sql):
+        """The rows of a query, as dictionaries."""
+        return self.ask(f"select coalesce(json_agg(q), '[]') from ({sql}) q")
+
+    def cut(self, node):
+        """Terminates the database connections of a node."""
+        self.trouble_at = time.monotonic()
+        try:
+            self.ask(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '{node}'")
+        except Away:
+            pass  # Then they are cut already.
+
+    def kill_database(self):
+        """Kills the postmaster and starts the cluster again; ends when it accepts connections."""
+        with open(f"{self.data}/postgres/data/postmaster.pid", encoding="utf-8") as file:
+            postmaster = int(file.readline())
+        killed = time.monotonic()
+        self.trouble_at = float("inf")
+        os.kill(postmaster, signal.SIGKILL)
+        self._start_database()
+        self.trouble_at = time.monotonic()
+        self.outages.append(self.trouble_at - killed)
+
+    def was_down_since(self, moment):
+        """Whether a program that started then may have found no database."""
+        return self.trouble_at >= moment
+
+    def remove(self):
+        """Stops whatever runs in the folder and removes it."""
+        if os.path.exists(f"{self.data}/programs"):
+            self._run([f"{self.root}/ops/dev", "down", "--data", self.data], os.environ)
+        # Where the cluster's user cannot enter the folder, the cluster lies elsewhere.
+        cluster = os.path.realpath(f"{self.data}/postgres")
+        shutil.rmtree(self.data, ignore_errors=True)
+        if os.path.isdir(cluster):
+            shutil.rmtree(cluster)
+
+    def close(self, keep):
+        """Leaves nothing behind but, where it is wanted, the stopped installation with its logs."""
+        if keep:
+            self._run([f"{self.root}/ops/dev", "down", "--data", self.data], os.environ)
+        else:
+            self.remove()
+        os.unlink(self._lock.name)
+        self._lock.close()
+
+
+class Watcher(threading.Thread):
+    """Looks at leases and at the work that is left, twice a second."""
+
+    def __init__(self, site):
+        super().__init__(daemon=True)
+        self._site = site
+        self._ending = threading.Event()
+        self.until = {}  # When each lease ended, as last seen, in seconds since 1970.
+        self.backlog = 0
+
+    def run(self):
+        while not self._ending.wait(0.5):
+            try:
+                seen = self._site.ask(
+                    "select json_build_object('leases', (select coalesce(json_object_agg(lease, extract(epoch from until)),"
+                    " '{}') from leases), 'backlog', (select count(*) from queue) + (select count(*) from leases))")
+            except Away:
+                continue
+            self.until.update({int(lease): until for lease, until in seen["leases"].items()})
+            self.backlog = seen["backlog"]
+
+    def stop(self):
+        self._ending.set()
+        self.join()
