@@ -10,7 +10,8 @@ extension SystemTests {
         private static let doors = ["admit_tasks", "claim_tasks", "close_tasks"]
         /// A node's, but not in a trial: the embedded database's watch, and the secret of a new installation.
         private static let elsewhere = ["ping", "secret_file"]
-        /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own.
+        /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
+        /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits.
         private static let commands: [(line: String, effects: [String])] = [
             (
                 "credits grant --account acme --amount 1",
@@ -22,6 +23,15 @@ extension SystemTests {
             ("price set --group default --model z-image-turbo --amount 0.#", ["price_set"]),
             ("account suspend acme", ["account_suspend"]), ("account move acme --group default", ["account_move"]),
             ("key revoke 1", ["key_revoke"]),
+            ("credits adjust --account acme --amount -0.000001 --reason test", ["adjust_credits", "commit"]),
+            ("credits code create --amount 1", ["code_make"]),
+            ("credits code redeem CODE --account acme", ["code_redeem", "commit"]),
+            ("credits code withdraw OPEN", ["code_withdraw"]),
+            (
+                "quota set --account acme --daily 1000.#",
+                ["quota_subject", "quota_find", "time_zone_known", "quota_set", "commit"]
+            ),
+            ("task cancel TASK", ["cancel_tasks", "commit"]),
         ]
         private static let migration = ["migration_record"]
         /// Only an operator's commands get to these, and only to read: dying there changes nothing.
@@ -29,7 +39,9 @@ extension SystemTests {
             "balance", "history", "price_list", "key_list", "group_list", "account_list", "task_list", "usage",
             "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
-            "usage_equals_entries",
+            "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
+            "codes_equal_entries", "quotas_equal_tasks", "keys_have_their_tasks", "callbacks_equal_tasks",
+            "expiring_grants", "code_list", "quota_list",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -86,14 +98,19 @@ extension SystemTests {
 
         @Test func aCommandMayDieAtEachOfItsPoints() async throws {
             try await Site.with { site in
-                try await site.mustRun("account create acme --group default")
-                _ = try await site.issueKey("acme")
+                let given = try await objects(site)
                 let before = try await counts(site)
                 let trials = Self.commands.flatMap { line, effects in
                     effects.flatMap { [(line, "before \($0)"), (line, "after \($0)")] }
                 }.enumerated().map { (number: $0.offset + 100, line: $0.element.0, point: $0.element.1) }
+                try #require(trials.count <= given.codes.count)
+                let tasks = Dictionary(
+                    uniqueKeysWithValues: zip(trials.filter { $0.line.contains("TASK") }.map(\.number), given.tasks))
                 let failures = await together(4, trials) { trial in
-                    let line = trial.line.replacing("#", with: "\(trial.number)") + " --idempotency-key trial-\(trial.number)"
+                    let line = trial.line.replacing("#", with: "\(trial.number)")
+                        .replacing("CODE", with: given.codes[trial.number - 100])
+                        .replacing("OPEN", with: "\(trial.number - 99)")
+                        .replacing("TASK", with: tasks[trial.number] ?? "") + " --idempotency-key trial-\(trial.number)"
                     let dead = try await site.zadmin(line, settings: ["ZIMAGE_CRASH_AT": trial.point])
                     guard dead.ending == .killed(bySignal: SIGKILL) else { throw TestFailure("\(dead)") }
                     try await site.mustRun(line)
@@ -101,19 +118,37 @@ extension SystemTests {
                 #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
                 func made(_ start: String) -> Int { trials.count { $0.line.hasPrefix(start) } }
                 let expected = [
-                    made("credits"), made("key issue"), made("account create"), made("group create"), made("price"),
-                    trials.count, trials.count,
+                    made("credits grant") + made("credits code redeem"), -made("credits adjust"), made("credits code create"),
+                    made("credits code redeem"), made("credits code withdraw"), made("task cancel"), made("key issue"),
+                    made("account create"), made("group create"), made("price"), trials.count, trials.count,
                 ]
                 #expect(try await zip(counts(site), before).map { $0 - $1 } == expected)
                 try await site.expectCleanLedger()
             }
         }
 
-        /// Granted live credits, keys, accounts, groups, prices, lines in the audit log and remembered commands.
+        /// An account with a key, credits, codes, and tasks that wait.
+        private func objects(_ site: Site) async throws -> (codes: [String], tasks: [String]) {
+            try await site.makeAccount("acme", credits: "1")
+            let key = try await site.issueKey("acme")
+            let made = try await site.mustRun("credits code create --amount 1 --count 200")
+            let codes = made.output.split(separator: "\n").filter { $0.hasPrefix("ZC-") }.map(String.init)
+            let node = try await Node.start(site, roles: "api")
+            var tasks: [String] = []
+            for _ in 0..<10 { tasks.append(try await node.submit(key).taskID()) }
+            #expect(await node.stop() == .exited(0))
+            return (codes, tasks)
+        }
+
+        /// Granted live credits, corrections in micro-credits, codes made, redeemed and withdrawn, cancelled tasks, keys,
+        /// accounts, groups, prices, lines in the audit log and remembered commands.
         private func counts(_ site: Site) async throws -> [Int] {
             try await site.rows(
                 """
-                select (select sum(granted) / 1000000 from wallets where mode = 'live'), (select count(*) from api_keys),
+                select (select sum(granted) / 1000000 from wallets where mode = 'live'), (select sum(adjusted) from wallets),
+                    (select count(*) from redemption_codes), (select count(redeemed_at) from redemption_codes),
+                    (select count(withdrawn_at) from redemption_codes),
+                    (select count(*) from tasks where state = 'cancelled'), (select count(*) from api_keys),
                     (select count(*) from accounts), (select count(*) from user_groups), (select count(*) from prices),
                     (select count(*) from audit_log), (select count(*) from admin_requests)
                 """)[0].map { $0.flatMap { Int($0.prefix { $0 != "." }) } ?? 0 }

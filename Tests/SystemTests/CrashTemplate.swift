@@ -10,6 +10,9 @@ enum CrashTemplate {
     /// Makes it in a new installation; returns the key.
     static func make(_ site: Site) async throws -> String {
         try await site.makeAccount("acme", credits: "10")
+        // Some of the credits have a date, and there is a cap, so that every ending has something to give back to.
+        try await site.mustRun("credits grant --account acme --amount 0.03 --expires 2099-12-31")
+        try await site.mustRun("quota set --account acme --daily 1000")
         let key = try await site.issueKey("acme")
         let node = try await Node.start(
             site, settings: CrashTrial.settings.merging(["ZIMAGE_SANDBOX_SECONDS": "3600"]) { $1 })
