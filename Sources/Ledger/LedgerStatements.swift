@@ -53,4 +53,5 @@ public enum LedgerStatements {
 
     /// All of them, for the test that prepares each on a fresh database.
     public static let all = [balance, wallet, grant, history, replayed, lockKey, remember, audit, setPrice, prices] + LedgerProof.all
+        + InvoiceStatements.all + StatementBook.all
 }
