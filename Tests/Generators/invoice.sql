@@ -22,9 +22,9 @@ select i, md5('job ' || i)::uuid::text id, 4000 + i % 13 * 137 cost,
 from sizes s, generate_series(1, s.jobs) i;
 
 insert into attempts (task_id, number, lease, node, provider, provider_task_id, cost, currency, outcome, started_at, ended_at)
-select 1000000000 + i, 1, 1000000000 + i, 'generator', :'provider', id, cost, 'USD', 'completed',
+select last.task_id + i, 1, last.task_id + i, 'generator', :'provider', id, cost, 'USD', 'completed',
     ended_at - interval '3 seconds', ended_at
-from jobs;
+from jobs, (select coalesce(max(task_id), 0) task_id from attempts) last;
 
 create temporary view lines as
 select i, 1 place, id, case fault when 'price_drift' then cost + 1 + i % 50 else cost end cost,

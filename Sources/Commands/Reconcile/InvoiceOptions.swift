@@ -6,8 +6,7 @@ import Ledger
 struct InvoiceOptions: ParsableArguments {
     @Option(help: "How such invoices are read by default: novita, highway, unified, zimageturbo or openai-images.")
     var kind: String?
-    @Option(
-        help: "Names of columns, where they differ: id=task_id,amount=cost,currency=,time=created_at,status=state. No name: no such column.")
+    @Option(help: "Columns that differ: id=task_id,amount=cost,currency=,time=created_at,status=state. No name: no such column.")
     var map: [String] = []
     @Option(help: "What the lines must be in, such as USD; without a column for it, what they are in.")
     var currency: String?

@@ -5,9 +5,6 @@ import Synchronization
 /// An invoice on its way into the database: takes the file's bytes piece by piece and gives lines for COPY, so that a
 /// file of any length needs the memory of one piece.
 public final class InvoiceFeed: Sendable {
-    /// The most lines of one invoice; a bound for what a mistake can load into the database.
-    static let linesMax = 5_000_000
-
     /// What was read so far.
     struct Progress {
         fileprivate(set) var lines: InvoiceLines?
@@ -25,14 +22,19 @@ public final class InvoiceFeed: Sendable {
     }
 
     private let format: InvoiceFormat
+    private let linesMax: Int
     private let nextPiece: @Sendable () throws -> [UInt8]?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - format: how the file is to be read.
+    ///   - linesMax: a bound for what a mistake can load into the database, and for the sums of amounts.
     ///   - nextPiece: the next bytes of the file; nil at its end.
-    public init(_ format: InvoiceFormat, nextPiece: @escaping @Sendable () throws -> [UInt8]?) {
+    public init(
+        _ format: InvoiceFormat, linesMax: Int = 5_000_000, nextPiece: @escaping @Sendable () throws -> [UInt8]?
+    ) {
         self.format = format
+        self.linesMax = linesMax
         self.nextPiece = nextPiece
     }
 
@@ -51,7 +53,10 @@ public final class InvoiceFeed: Sendable {
             var progress = Progress()
             swap(&progress, &state.progress)
             defer { swap(&progress, &state.progress) }
-            func take(_ record: CSVRecord) throws { try progress.take(record, format, &output) }
+            func take(_ record: CSVRecord) throws {
+                try progress.take(record, format, &output)
+                guard progress.loaded <= linesMax else { throw InvoiceError.tooManyLines(max: linesMax) }
+            }
             if let piece = try nextPiece() {
                 state.isEmpty = state.isEmpty && piece.isEmpty
                 state.digest.update(data: piece)
@@ -72,6 +77,5 @@ extension InvoiceFeed.Progress {
     fileprivate mutating func take(_ record: CSVRecord, _ format: InvoiceFormat, _ output: inout [UInt8]) throws {
         guard lines != nil else { return lines = try InvoiceLines(record, format) }
         if try lines?.append(record, to: &output) == true { loaded += 1 } else { skipped += 1 }
-        guard loaded <= InvoiceFeed.linesMax else { throw InvoiceError.tooManyLines(max: InvoiceFeed.linesMax) }
     }
 }

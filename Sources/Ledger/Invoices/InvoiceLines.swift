@@ -59,7 +59,8 @@ struct InvoiceLines {
     private func appendID(_ record: CSVRecord, to output: inout [UInt8]) throws(InvoiceError) {
         let bytes = trimmed(record.bytes(id))
         guard bytes.count <= Self.idBytesMax else {
-            throw refusal(record, format.idColumn, id, "is longer than \(Self.idBytesMax) bytes: name the column of the ids with --map id=COLUMN")
+            let advice = "is longer than \(Self.idBytesMax) bytes: name the column of the ids with --map id=COLUMN"
+            throw refusal(record, format.idColumn, id, advice)
         }
         if bytes.isEmpty { output += #"\N"#.utf8 }
         for byte in bytes {

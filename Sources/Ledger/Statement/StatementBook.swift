@@ -35,7 +35,7 @@ public struct StatementBook: Sendable {
 
     /// With sequential scans ruled out, entries are reached by index `entries_of_wallet` alone, also where the planner
     /// would find it cheaper to read everybody's. An account with ten million jobs takes its time.
-    private static let ownHistoryOnly = Statement(
+    static let ownHistoryOnly = Statement(
         "statement_session",
         """
         select set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
@@ -55,12 +55,12 @@ public struct StatementBook: Sendable {
         "statement_sums",
         """
         with own as (
-            select case when e.at < $2 then 'before' when e.at < $3 then 'during' else 'after' end phase,
+            select case when e.at < $2 then 'before' when e.at < $3 then 'during' else 'after' end as phase,
                 e.kind, e.debit, e.credit, e.at, e.price_id, e.amount
             from entries e where e.wallet_id = $1)
         select o.phase, o.kind::text, o.debit::text, o.credit::text,
-            case when o.phase = 'during' and o.kind = 'settle' then to_char(o.at at time zone 'UTC', 'YYYY-MM-DD') end day,
-            case when o.phase = 'during' and o.kind = 'settle' then m.name end model, count(*), sum(o.amount)::bigint
+            case when o.phase = 'during' and o.kind = 'settle' then to_char(o.at at time zone 'UTC', 'YYYY-MM-DD') end as day,
+            case when o.phase = 'during' and o.kind = 'settle' then m.name end as model, count(*), sum(o.amount)::bigint
         from own o left join prices p on p.id = o.price_id left join models m on m.id = p.model_id
         group by 1, 2, 3, 4, 5, 6
         """)
