@@ -39,7 +39,7 @@ public enum CSVError: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooManyFields(let line, let most):
             return "line \(line): more than \(most) fields: look whether this is a CSV file"
         case .fieldCount(let line, let found, let expected):
-            return "line \(line) has \(found) fields, the first line has \(expected): give every line the same number of commas"
+            return "line \(line) has \(found) fields, the first line has \(expected): give all lines as many commas"
         }
     }
 }

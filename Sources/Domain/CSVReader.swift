@@ -198,13 +198,14 @@ struct UTF8Check: Sendable {
         case 0xf0...0xf4: continuations = 3
         default: return false
         }
-        permitted = switch byte {
-        case 0xe0: 0xa0...0xbf
-        case 0xed: 0x80...0x9f
-        case 0xf0: 0x90...0xbf
-        case 0xf4: 0x80...0x8f
-        default: 0x80...0xbf
-        }
+        permitted =
+            switch byte {
+            case 0xe0: 0xa0...0xbf
+            case 0xed: 0x80...0x9f
+            case 0xf0: 0x90...0xbf
+            case 0xf4: 0x80...0x8f
+            default: 0x80...0xbf
+            }
         return true
     }
 }

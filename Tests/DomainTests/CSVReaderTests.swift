@@ -29,15 +29,17 @@ import Testing
         try read(Array(text.utf8), limits: limits)
     }
 
-    @Test(arguments: [
-        ("", []), ("a", [["a"]]), ("a\n", [["a"]]), ("a,b\r\nc,d\r\n", [["a", "b"], ["c", "d"]]),
-        ("a,b\nc,d", [["a", "b"], ["c", "d"]]), (",\n", [["", ""]]), ("a,\r\n,b", [["a", ""], ["", "b"]]),
-        ("\"a\",\"b,c\"", [["a", "b,c"]]), ("\"a\"\"b\"", [["a\"b"]]), ("\"\"\"\"", [["\""]]), ("\"\"", [[""]]),
-        ("\"a\nb\",c\nd,e", [["a\nb", "c"], ["d", "e"]]), ("\"a\r\nb\"\r\nc", [["a\r\nb"], ["c"]]),
-        ("\n\na\n\r\n\nb\n", [["a"], ["b"]]), ("\"\"\r\na", [[""], ["a"]]), ("\u{feff}a,b", [["a", "b"]]), ("\u{feff}", []),
-        ("\u{feff}\"a\"\n", [["a"]]), ("é,\u{1f431}\n", [["é", "\u{1f431}"]]), ("a\u{feff}b", [["a\u{feff}b"]]),
-        (" a , b ", [[" a ", " b "]]), ("\u{ff01},x", [["\u{ff01}", "x"]]), ("\u{fefe}x", [["\u{fefe}x"]]),
-    ] as [(String, [[String]])])
+    @Test(
+        arguments: [
+            ("", []), ("a", [["a"]]), ("a\n", [["a"]]), ("a,b\r\nc,d\r\n", [["a", "b"], ["c", "d"]]),
+            ("a,b\nc,d", [["a", "b"], ["c", "d"]]), (",\n", [["", ""]]), ("a,\r\n,b", [["a", ""], ["", "b"]]),
+            ("\"a\",\"b,c\"", [["a", "b,c"]]), ("\"a\"\"b\"", [["a\"b"]]), ("\"\"\"\"", [["\""]]), ("\"\"", [[""]]),
+            ("\"a\nb\",c\nd,e", [["a\nb", "c"], ["d", "e"]]), ("\"a\r\nb\"\r\nc", [["a\r\nb"], ["c"]]),
+            ("\n\na\n\r\n\nb\n", [["a"], ["b"]]), ("\"\"\r\na", [[""], ["a"]]), ("\u{feff}a,b", [["a", "b"]]),
+            ("\u{feff}", []),
+            ("\u{feff}\"a\"\n", [["a"]]), ("é,\u{1f431}\n", [["é", "\u{1f431}"]]), ("a\u{feff}b", [["a\u{feff}b"]]),
+            (" a , b ", [[" a ", " b "]]), ("\u{ff01},x", [["\u{ff01}", "x"]]), ("\u{fefe}x", [["\u{fefe}x"]]),
+        ] as [(String, [[String]])])
     func textIsReadAsRFC4180Says(text: String, rows: [[String]]) throws {
         #expect(try read(text).rows == rows)
     }
@@ -46,14 +48,18 @@ import Testing
         #expect(try read("h,i\n\n\"a\nb\r\nc\",d\ne,f\r\n\r\ng,\"h\"").lines == [1, 3, 6, 8])
     }
 
-    @Test(arguments: [
-        ("a,\"b\nc", .unclosedQuote(line: 1)), ("a\n\"\"\"", .unclosedQuote(line: 2)), ("x\n\"a\n\nb", .unclosedQuote(line: 2)),
-        ("a,b\"c", .strayQuote(line: 1, field: 2)), ("a\nb\"", .strayQuote(line: 2, field: 1)),
-        ("\"a\" ,b", .textAfterQuote(line: 1, field: 1)), ("a,\"b\"c", .textAfterQuote(line: 1, field: 2)),
-        ("a\rb", .bareReturn(line: 1)), ("a\n\rb", .bareReturn(line: 2)), ("a\r", .bareReturn(line: 1)), ("\"a\"\r\r\n", .bareReturn(line: 1)),
-        ("a,b\nc", .fieldCount(line: 2, found: 1, expected: 2)), ("a,b\nc,d\n\n\"e\nf\",g,h", .fieldCount(line: 4, found: 3, expected: 2)),
-        ("a\n\n,", .fieldCount(line: 3, found: 2, expected: 1)),
-    ] as [(String, CSVError)])
+    @Test(
+        arguments: [
+            ("a,\"b\nc", .unclosedQuote(line: 1)), ("a\n\"\"\"", .unclosedQuote(line: 2)),
+            ("x\n\"a\n\nb", .unclosedQuote(line: 2)),
+            ("a,b\"c", .strayQuote(line: 1, field: 2)), ("a\nb\"", .strayQuote(line: 2, field: 1)),
+            ("\"a\" ,b", .textAfterQuote(line: 1, field: 1)), ("a,\"b\"c", .textAfterQuote(line: 1, field: 2)),
+            ("a\rb", .bareReturn(line: 1)), ("a\n\rb", .bareReturn(line: 2)), ("a\r", .bareReturn(line: 1)),
+            ("\"a\"\r\r\n", .bareReturn(line: 1)),
+            ("a,b\nc", .fieldCount(line: 2, found: 1, expected: 2)),
+            ("a,b\nc,d\n\n\"e\nf\",g,h", .fieldCount(line: 4, found: 3, expected: 2)),
+            ("a\n\n,", .fieldCount(line: 3, found: 2, expected: 1)),
+        ] as [(String, CSVError)])
     func brokenTextIsRefusedWithItsLine(text: String, error: CSVError) throws {
         let bytes = Array(text.utf8)
         for cut in 0...bytes.count {
@@ -124,8 +130,14 @@ import Testing
         if text.first == "\u{feff}" { text = text.dropFirst() }
         var rows: [[String]] = []
         while !text.isEmpty {
-            if text.starts(with: ["\n"]) { text = text.dropFirst(); continue }
-            if text.starts(with: ["\r", "\n"]) { text = text.dropFirst(2); continue }
+            if text.starts(with: ["\n"]) {
+                text = text.dropFirst()
+                continue
+            }
+            if text.starts(with: ["\r", "\n"]) {
+                text = text.dropFirst(2)
+                continue
+            }
             var row: [String] = []
             while true {
                 guard let field = field(&text) else { return nil }

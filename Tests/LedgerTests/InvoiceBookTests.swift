@@ -1,9 +1,10 @@
 import Domain
 import Foundation
-@testable import Ledger
 import Postgres
 import TestSupport
 import Testing
+
+@testable import Ledger
 
 extension LedgerSuites {
     /// What counts as off, and what does not.
@@ -38,20 +39,22 @@ extension LedgerSuites {
                 2026-12-01,0.0042,right too,USD
                 2026-10-31,0.0042,of October,USD
                 """)
-            #expect(result.findings.map(\.words) == [
-                "billed_unknown 7 of nobody 4200 USD / 0 USD", "billed_unknown 14 of another 4200 USD / 0 USD",
-                "billed_unknown 15 - 500000 USD / 0 USD", "billed_unknown 16 - 250000 USD / 0 USD",
-                "not_billed - forgotten 0 USD / 4200 USD", "not_billed - - 0 USD / 77 USD",
-                "price_drift 3 dear 4300 USD / 4200 USD", "price_drift 4 cheap 4100 USD / 4200 USD",
-                "price_drift 11 not so free 1000 USD / 0 USD", "duplicate 12 twice 4200 USD / 0 USD",
-                "duplicate 13 twice 9900 EUR / 0 EUR", "other_currency 6 euros 4200 EUR / 4200 USD",
-                "other_period 17 right too 4200 USD / 0 USD", "other_period 18 of October 4200 USD / 0 USD",
-            ])
+            #expect(
+                result.findings.map(\.words) == [
+                    "billed_unknown 7 of nobody 4200 USD / 0 USD", "billed_unknown 14 of another 4200 USD / 0 USD",
+                    "billed_unknown 15 - 500000 USD / 0 USD", "billed_unknown 16 - 250000 USD / 0 USD",
+                    "not_billed - forgotten 0 USD / 4200 USD", "not_billed - - 0 USD / 77 USD",
+                    "price_drift 3 dear 4300 USD / 4200 USD", "price_drift 4 cheap 4100 USD / 4200 USD",
+                    "price_drift 11 not so free 1000 USD / 0 USD", "duplicate 12 twice 4200 USD / 0 USD",
+                    "duplicate 13 twice 9900 EUR / 0 EUR", "other_currency 6 euros 4200 EUR / 4200 USD",
+                    "other_period 17 right too 4200 USD / 0 USD", "other_period 18 of October 4200 USD / 0 USD",
+                ])
             #expect(result.count(nil) == 5 && result.run.lines == 17 && !result.isClean)
-            #expect(result.totals == [
-                InvoiceTotal(currency: "EUR", billed: 14_100, expected: 0, rounding: 0),
-                InvoiceTotal(currency: "USD", billed: 789_000, expected: 25_277, rounding: 0),
-            ])
+            #expect(
+                result.totals == [
+                    InvoiceTotal(currency: "EUR", billed: 14_100, expected: 0, rounding: 0),
+                    InvoiceTotal(currency: "USD", billed: 789_000, expected: 25_277, rounding: 0),
+                ])
             let drift = try #require(result.findings.first { $0.providerTaskID == "dear" })
             #expect(drift.billedAt == Date(timeIntervalSince1970: 1_794_268_800) && drift.taskID == 3)
             #expect(drift.endedAt == Date(timeIntervalSince1970: 1_794_312_005))
@@ -77,9 +80,10 @@ extension LedgerSuites {
                 "to nothing,0,USD",
             ]
             let rounded = try await scene.compare(lines: lines) { $0.roundingDecimals = 4 }
-            #expect(rounded.findings.map(\.words) == [
-                "price_drift 5 too far up 4300 USD / 4249 USD", "price_drift 6 too far down 4200 USD / 4250 USD",
-            ])
+            #expect(
+                rounded.findings.map(\.words) == [
+                    "price_drift 5 too far up 4300 USD / 4249 USD", "price_drift 6 too far down 4200 USD / 4250 USD",
+                ])
             // 50 too much, 49 too little, 49 too little.
             #expect(rounded.totals.map(\.rounding) == [-48])
             let exact = try await scene.compare(lines: lines)
@@ -106,9 +110,10 @@ extension LedgerSuites {
                     == ["first", "last"])
             let all = ["first", "last", "crosses the end", "of October", "long ago", "much later"]
             let result = try await scene.compare(lines: all.map { "\($0),0.000001,USD" })
-            #expect(result.findings.map(\.words) == [
-                "billed_unknown 6 long ago 1 USD / 0 USD", "billed_unknown 7 much later 1 USD / 0 USD",
-            ])
+            #expect(
+                result.findings.map(\.words) == [
+                    "billed_unknown 6 long ago 1 USD / 0 USD", "billed_unknown 7 much later 1 USD / 0 USD",
+                ])
         }
 
         @Test func attemptsOfOneProviderTaskAreBilledOnce() async throws {
@@ -126,9 +131,10 @@ extension LedgerSuites {
             try await scene.done([.init(id: "a", cost: 4200, currency: "EUR"), .init(id: "b", cost: 4200)])
             let lines = ["a,0.0042,EUR", "b,0.0042,USD", "c,1,CNY"]
             let asked = try await scene.compare(lines: lines) { $0.currency = "USD" }
-            #expect(asked.findings.map(\.words) == [
-                "other_currency 2 a 4200 EUR / 4200 EUR", "other_currency 4 c 1000000 CNY / 0 CNY",
-            ])
+            #expect(
+                asked.findings.map(\.words) == [
+                    "other_currency 2 a 4200 EUR / 4200 EUR", "other_currency 4 c 1000000 CNY / 0 CNY",
+                ])
             let open = try await scene.compare(lines: lines)
             #expect(open.findings.map(\.words) == ["billed_unknown 4 c 1000000 CNY / 0 CNY"])
         }
@@ -138,7 +144,9 @@ extension LedgerSuites {
             await #expect(throws: InvoiceError.providerUnknown("acme", known: [])) {
                 _ = try await scene.compare(lines: ["a,1,USD"])
             }
-            try await scene.done([.init(provider: "zeta", id: "a"), .init(provider: "beta", id: "b"), .init(provider: "beta", id: "c")])
+            try await scene.done([
+                .init(provider: "zeta", id: "a"), .init(provider: "beta", id: "b"), .init(provider: "beta", id: "c"),
+            ])
             let error = await #expect(throws: InvoiceError.providerUnknown("acme", known: ["beta", "zeta"])) {
                 _ = try await scene.compare(lines: ["a,1,USD"])
             }

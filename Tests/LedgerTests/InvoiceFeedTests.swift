@@ -1,8 +1,9 @@
 import Domain
 import Foundation
-@testable import Ledger
 import Synchronization
 import Testing
+
+@testable import Ledger
 
 @Suite struct InvoiceFeedTests {
     /// Feeds a file in pieces of the given size, and answers what COPY would get.
@@ -38,7 +39,8 @@ import Testing
             1793718000,,USD,"tab\tback\\slash
             line",1e-6
             """
-        let expected = "2\tx-1\t4200\tUSD\t1793718000\n" + "4\t\\N\t-1000000\tEUR\t1793664000\n"
+        let expected =
+            "2\tx-1\t4200\tUSD\t1793718000\n" + "4\t\\N\t-1000000\tEUR\t1793664000\n"
             + "6\ttab\\tback\\\\slash\\nline\t1\tUSD\t1793718000\n"
         for piece in [1, 2, 3, 7, 1000] { #expect(try copied(text, piece: piece) == expected) }
     }
@@ -68,21 +70,30 @@ import Testing
         #expect(refusal("\u{feff}").hasPrefix("the file is empty"))
         #expect(refusal(head).contains("no line below"))
         #expect(refusal(head + "\n\n").contains("no line below"))
-        #expect(refusal("id,amount,time\nx").contains("no column 'currency': it has 'id', 'amount', 'time'; name the right one with --map currency=COLUMN, or none"))
-        #expect(refusal("task,amount\nx").contains("no column 'id': it has 'task', 'amount'; name the right one with --map id=COLUMN"))
+        #expect(
+            refusal("id,amount,time\nx").contains(
+                "no column 'currency': it has 'id', 'amount', 'time'; name the right one with --map currency=COLUMN, or none"))
+        #expect(
+            refusal("task,amount\nx").contains(
+                "no column 'id': it has 'task', 'amount'; name the right one with --map id=COLUMN"))
         #expect(refusal("id,amount,id,currency,time\n").contains("the column 'id' twice"))
-        #expect(refusal(head + "a,1,USD,2026-11-03\nb,ten,USD,2026-11-03").hasPrefix("line 3, column 'amount': 'ten' is not an amount"))
+        #expect(
+            refusal(head + "a,1,USD,2026-11-03\nb,ten,USD,2026-11-03").hasPrefix(
+                "line 3, column 'amount': 'ten' is not an amount"))
         #expect(refusal(head + "a,,USD,2026-11-03").hasPrefix("line 2, column 'amount': '' is not an amount"))
         #expect(refusal(head + "a,\"1,5\",USD,2026-11-03").hasPrefix("line 2, column 'amount': '1,5' is not an amount"))
         #expect(refusal(head + "a,2000000,USD,2026-11-03").contains("more than 1000000 of a currency"))
-        #expect(refusal(head + "\"a\n\",1,USD,2026-11-03\nb,1,$,2026-11-03").hasPrefix("line 4, column 'currency': '$' is not a currency"))
+        #expect(
+            refusal(head + "\"a\n\",1,USD,2026-11-03\nb,1,$,2026-11-03").hasPrefix(
+                "line 4, column 'currency': '$' is not a currency"))
         #expect(refusal(head + "a,1,,2026-11-03").hasPrefix("line 2, column 'currency': '' is not a currency"))
         #expect(refusal(head + "a,1,USD,2026-02-30").hasPrefix("line 2, column 'time': '2026-02-30' is not a time"))
         #expect(refusal(head + "a,1,USD").hasPrefix("line 2 has 3 fields, the first line has 4"))
         #expect(refusal(head + "a,1,\"USD,2026-11-03\n").hasPrefix("line 2: a quote opens here"))
         #expect(refusal(head + "\(String(repeating: "x", count: 513)),1,USD,2026-11-03").contains("longer than 512 bytes"))
-        #expect(refusal("task_id,amount,created_at,status\na,0.0042,2026-11-03,TASK_STATUS_SUCCEED", InvoiceKind.novita.format)
-            .hasPrefix("line 2, column 'amount': '0.0042' is not a whole number of 1/10000 of the currency"))
+        #expect(
+            refusal("task_id,amount,created_at,status\na,0.0042,2026-11-03,TASK_STATUS_SUCCEED", InvoiceKind.novita.format)
+                .hasPrefix("line 2, column 'amount': '0.0042' is not a whole number of 1/10000 of the currency"))
         var bytes = Array((head + "a").utf8)
         bytes.append(0xe9)
         #expect(throws: CSVError.notUTF8(line: 2, byte: 3, value: UInt8(ascii: ","))) {

@@ -1,7 +1,8 @@
 import Domain
 import Foundation
-@testable import Ledger
 import Testing
+
+@testable import Ledger
 
 @Suite struct InvoiceFormatTests {
     private func refusal(_ change: (inout InvoiceFormat) throws -> Void) -> String {

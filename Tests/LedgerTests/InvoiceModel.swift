@@ -1,6 +1,7 @@
 import Foundation
-@testable import Ledger
 import TestSupport
+
+@testable import Ledger
 
 /// Jobs and an invoice made by chance, and what a comparison should find, worked out with dictionaries and one line at a
 /// time.
@@ -36,17 +37,20 @@ struct InvoiceModel {
             if chance(85) { bill(job, second) }
             if chance(5) { bill(job, second) }
         }
-        for number in 0..<6 { lines.append(Line(id: "unknown \(number)", micro: Int64(number), currency: "USD", second: 5_000)) }
+        for number in 0..<6 {
+            lines.append(Line(id: "unknown \(number)", micro: Int64(number), currency: "USD", second: 5_000))
+        }
         lines.shuffle(using: &random)
     }
 
     private mutating func bill(_ job: InvoiceScene.Done, _ second: Int) {
         let cost = job.cost ?? 0
-        let amount = switch Int.random(in: 0..<10, using: &random) {
-        case 0: cost + Int64.random(in: -3...3, using: &random)
-        case 1..<5: rounded(cost)
-        default: cost
-        }
+        let amount =
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0: cost + Int64.random(in: -3...3, using: &random)
+            case 1..<5: rounded(cost)
+            default: cost
+            }
         lines.append(
             Line(id: job.id ?? "", micro: max(0, amount), currency: chance(5) ? "CNY" : job.currency, second: second))
     }
@@ -72,10 +76,11 @@ struct InvoiceModel {
     /// What should be found: kind, line and id.
     var expected: Set<String> {
         var found: Set<String> = []
-        let known = Dictionary(uniqueKeysWithValues: done.compactMap { job in
-            let ended = Self.second(job.ended)
-            return (-86_400..<2_592_000 + 86_400).contains(ended) ? (job.id ?? "", job) : nil
-        })
+        let known = Dictionary(
+            uniqueKeysWithValues: done.compactMap { job in
+                let ended = Self.second(job.ended)
+                return (-86_400..<2_592_000 + 86_400).contains(ended) ? (job.id ?? "", job) : nil
+            })
         var seen: Set<String> = []
         for (index, line) in lines.enumerated() {
             if let kind = judge(line, seen.insert(line.id).inserted, known[line.id]) {

@@ -1,10 +1,11 @@
 import Domain
 import Foundation
-@testable import Ledger
 import Postgres
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Ledger
 
 extension LedgerSuites {
     /// What is kept of a comparison, and who may write it.
@@ -15,9 +16,10 @@ extension LedgerSuites {
             let scene = try await InvoiceScene.make()
             try await scene.done([.init(id: "a", cost: 4200), .init(id: "c", cost: 1)])
             let first = try await scene.compare(invoice)
-            #expect(first.findings.map(\.words) == [
-                "billed_unknown 3 b 4200 USD / 0 USD", "not_billed - c 0 USD / 1 USD",
-            ])
+            #expect(
+                first.findings.map(\.words) == [
+                    "billed_unknown 3 b 4200 USD / 0 USD", "not_billed - c 0 USD / 1 USD",
+                ])
             #expect(first.run.timesCompared == 1 && first.run.firstComparedAt == first.run.comparedAt)
             // What was missing has come in, what was right is not any more.
             try await scene.done([.init(id: "b", cost: 4200)])
@@ -25,9 +27,10 @@ extension LedgerSuites {
             let second = try await scene.compare(invoice, file: "again.csv")
             #expect(second.run.id == first.run.id && second.run.timesCompared == 2 && second.run.file == "again.csv")
             #expect(second.run.firstComparedAt == first.run.firstComparedAt && second.run.comparedAt > first.run.comparedAt)
-            #expect(second.findings.map(\.words) == [
-                "not_billed - c 0 USD / 1 USD", "price_drift 2 a 4200 USD / 4201 USD",
-            ])
+            #expect(
+                second.findings.map(\.words) == [
+                    "not_billed - c 0 USD / 1 USD", "price_drift 2 a 4200 USD / 4201 USD",
+                ])
             #expect(second.sums.map(\.found) == [1, 1, 1])
             // Another way to read it is the same file; another period, other bytes and another provider are not.
             var rough = InvoiceFormat.plain
@@ -35,7 +38,8 @@ extension LedgerSuites {
             #expect(try await scene.compare(invoice, rough).run.id == first.run.id)
             try await scene.done([.init(provider: "other", id: "a")])
             let others = [
-                try await scene.compare(invoice, to: InvoiceScene.to + 1), try await scene.compare(invoice, from: InvoiceScene.from - 1),
+                try await scene.compare(invoice, to: InvoiceScene.to + 1),
+                try await scene.compare(invoice, from: InvoiceScene.from - 1),
                 try await scene.compare(invoice + "\n"), try await scene.compare(invoice, provider: "other"),
             ]
             #expect(Set(others.map(\.run.id) + [first.run.id]).count == 5)
@@ -104,7 +108,8 @@ extension LedgerSuites {
 
         // MARK: rights
 
-        private static let call = "select close_invoice('acme', '2026-11-01', '2026-12-01', sha256('x'), 'x', '{}', 0, null, 6)"
+        private static let call =
+            "select close_invoice('acme', '2026-11-01', '2026-12-01', sha256('x'), 'x', '{}', 0, null, 6)"
 
         @Test(arguments: [
             "insert into invoice_runs (provider, period_from, period_to, digest, file, format, lines, skipped) "
@@ -126,9 +131,12 @@ extension LedgerSuites {
 
         /// Functions with the owner's rights must not read, or run, what somebody else put in the lines' place.
         @Test(arguments: [
-            ("", "55000"), ("create temp table invoice_lines (line bigint, id text, amount bigint, currency text, at bigint)", "55000"),
-            ("create temp view invoice_lines as select 1::bigint line, 'x'::text id, 1::bigint amount, 'USD'::text currency, "
-                + "(select count(*) from pg_authid) at", "55000"),
+            ("", "55000"),
+            ("create temp table invoice_lines (line bigint, id text, amount bigint, currency text, at bigint)", "55000"),
+            (
+                "create temp view invoice_lines as select 1::bigint line, 'x'::text id, 1::bigint amount, 'USD'::text currency, "
+                    + "(select count(*) from pg_authid) at", "55000"
+            ),
         ])
         func onlyThePlaceThatTheOwnerMadeIsRead(sql: String, state: String) async throws {
             let scene = try await InvoiceScene.make()
@@ -146,10 +154,13 @@ extension LedgerSuites {
 
         @Test func theServiceCanOnlyFillThePlace() async throws {
             let scene = try await InvoiceScene.make()
-            for sql in ["select * from invoice_lines", "delete from invoice_lines", "alter table invoice_lines add x int",
-                "create trigger t before insert on invoice_lines for each row execute function bump_auth_epoch()"] {
+            for sql in [
+                "select * from invoice_lines", "delete from invoice_lines", "alter table invoice_lines add x int",
+                "create trigger t before insert on invoice_lines for each row execute function bump_auth_epoch()",
+            ] {
                 let service = try await Connection.open(scene.database.address)
-                _ = try await service.runText("begin; select open_invoice(); insert into invoice_lines values (1, 'a', 1, 'USD', 1)")
+                _ = try await service.runText(
+                    "begin; select open_invoice(); insert into invoice_lines values (1, 'a', 1, 'USD', 1)")
                 let error = await #expect(throws: PostgresError.self, "\(sql)") { try await service.runText(sql) }
                 #expect(error?.sqlState == "42501", "\(sql)")
             }

@@ -1,8 +1,9 @@
 import Domain
 import Foundation
-@testable import Ledger
 import Postgres
 import TestSupport
+
+@testable import Ledger
 
 /// A wallet's entries of four months, made by chance, and what its statements should say. They are written down with the
 /// owner's rights, because the service writes no entry of another month than this one.
@@ -36,9 +37,11 @@ struct StatementHistory {
     static func make(_ database: TestDatabase, account: String, seed: UInt64) async throws -> StatementHistory {
         let tenant = try await Tenant.make(database, name: account, credits: "0")
         let starts = try await database.rows(
-            "select to_char(now() at time zone 'UTC' + make_interval(months => m), 'YYYY-MM') from generate_series(-1, 2) m order by m")
+            "select to_char(now() at time zone 'UTC' + make_interval(months => m), 'YYYY-MM') from generate_series(-1, 2) m order by m"
+        )
         let prices = [
-            (try await database.setPrice(micro: 1), "z-image-turbo"), (try await database.setPrice(model: "other", micro: 1), "other"),
+            (try await database.setPrice(micro: 1), "z-image-turbo"),
+            (try await database.setPrice(model: "other", micro: 1), "other"),
         ]
         var history = StatementHistory(
             account: account, walletID: tenant.walletID, prices: prices.map { (id: $0.0, model: $0.1) }, seed: seed)
@@ -92,7 +95,8 @@ struct StatementHistory {
     }
 
     private mutating func add(
-        _ kind: String, _ debit: String, _ credit: String, _ amount: Int64, _ month: StatementMonth, _ at: Date, _ task: Task? = nil
+        _ kind: String, _ debit: String, _ credit: String, _ amount: Int64, _ month: StatementMonth, _ at: Date,
+        _ task: Task? = nil
     ) {
         let price = prices[Int(task?.id ?? 0) % prices.count]
         let time = at.formatted(.iso8601)

@@ -1,11 +1,12 @@
 import Admission
 import Domain
 import Foundation
-@testable import Ledger
 import Postgres
 import Queue
 import TestSupport
 import Testing
+
+@testable import Ledger
 
 extension LedgerSuites {
     @Suite struct StatementTests {
@@ -38,7 +39,9 @@ extension LedgerSuites {
             _ = try await queue.close(
                 [
                     Ending(lease: leases[0], outcome: .completed(images: []), units: 0, provider: "sandbox"),
-                    Ending(lease: leases[1], outcome: .failed(code: "service_error", message: "no"), units: 0, provider: "sandbox"),
+                    Ending(
+                        lease: leases[1], outcome: .failed(code: "service_error", message: "no"), units: 0, provider: "sandbox"
+                    ),
                     Ending(lease: leases[2], outcome: .completed(images: []), units: 3, provider: "sandbox"),
                 ], in: database.pool)
             try await database.admitted([acme.submission()])
@@ -46,13 +49,14 @@ extension LedgerSuites {
             let month = try await thisMonth(database)
             let found = try #require(try await statement(month, database))
             #expect(found.opening == .zero)
-            #expect(found.movements == [
-                StatementMovement(kind: "grant", count: 1, change: balance(1_000_000, 0)),
-                StatementMovement(kind: "reserve", count: 4, change: balance(-118_000, 118_000)),
-                StatementMovement(kind: "settle", count: 2, change: balance(0, -32_000)),
-                StatementMovement(kind: "remainder", count: 1, change: balance(34_000, -34_000)),
-                StatementMovement(kind: "refund", count: 1, change: balance(26_000, -26_000)),
-            ])
+            #expect(
+                found.movements == [
+                    StatementMovement(kind: "grant", count: 1, change: balance(1_000_000, 0)),
+                    StatementMovement(kind: "reserve", count: 4, change: balance(-118_000, 118_000)),
+                    StatementMovement(kind: "settle", count: 2, change: balance(0, -32_000)),
+                    StatementMovement(kind: "remainder", count: 1, change: balance(34_000, -34_000)),
+                    StatementMovement(kind: "refund", count: 1, change: balance(26_000, -26_000)),
+                ])
             #expect(found.uses.map(\.model) == ["z-image-turbo"] && found.uses.map(\.count) == [2])
             #expect(found.uses.map(\.settled) == [Credits(micro: 32_000)])
             #expect(found.closing == balance(942_000, 26_000) && found.closing.total == Credits(micro: 968_000))
@@ -127,16 +131,22 @@ extension LedgerSuites {
             _ = try await service.runText("begin; \(StatementBook.ownHistoryOnly.sql)")
             let lines = try await plan()
             #expect(!lines.contains { $0.contains("Seq Scan on entries") })
-            let partitions = try await database.number("select count(*) from pg_inherits where inhparent = 'entries'::regclass")
+            let partitions = try await database.number(
+                "select count(*) from pg_inherits where inhparent = 'entries'::regclass")
             #expect(lines.count { $0.contains("wallet_id = ") && $0.contains("Index Cond") } == Int(partitions), "\(lines)")
         }
 
         @Test func aMonthIsReadStrictly() throws {
             let month = try #require(StatementMonth("2026-11"))
-            #expect(month.from == Date(timeIntervalSince1970: 1_793_491_200) && month.to == Date(timeIntervalSince1970: 1_796_083_200))
+            #expect(
+                month.from == Date(timeIntervalSince1970: 1_793_491_200)
+                    && month.to == Date(timeIntervalSince1970: 1_796_083_200))
             #expect(month.title == "November 2026" && "\(month)" == "2026-11")
             #expect(StatementMonth("2026-12")?.to == StatementMonth("2027-01")?.from)
-            for text in ["", "2026", "2026-13", "2026-00", "2026-1", "26-11", "1999-12", "2026-11-01", "2026/11", " 2026-11", "November"] {
+            for text in [
+                "", "2026", "2026-13", "2026-00", "2026-1", "26-11", "1999-12", "2026-11-01", "2026/11", " 2026-11",
+                "November",
+            ] {
                 #expect(StatementMonth(text) == nil, "\(text)")
             }
         }
@@ -146,7 +156,8 @@ extension LedgerSuites {
             let owner = StatementOwner(
                 walletID: 1, account: "acme", group: "default", mode: .live, balance: balance(7, 0), at: Date())
             func sum(_ phase: EntrySum.Phase, _ kind: String, _ debit: String, _ credit: String, _ amount: Int64) -> EntrySum {
-                EntrySum(phase: phase, kind: kind, debit: debit, credit: credit, day: nil, model: nil, count: 1, amount: amount)
+                EntrySum(
+                    phase: phase, kind: kind, debit: debit, credit: credit, day: nil, model: nil, count: 1, amount: amount)
             }
             let month = try #require(StatementMonth("2026-11"))
             let sums = [
@@ -155,11 +166,12 @@ extension LedgerSuites {
                 sum(.during, "adjust", "granted", "available", 2), sum(.after, "adjust", "available", "granted", 1),
             ]
             let statement = try MonthlyStatement(owner, month: month, sums: sums)
-            #expect(statement.movements == [
-                StatementMovement(kind: "adjust", count: 2, change: balance(-1, 0)),
-                StatementMovement(kind: "redeem_code", count: 1, change: balance(3, 0)),
-                StatementMovement(kind: "expire", count: 1, change: balance(-4, 0)),
-            ])
+            #expect(
+                statement.movements == [
+                    StatementMovement(kind: "adjust", count: 2, change: balance(-1, 0)),
+                    StatementMovement(kind: "redeem_code", count: 1, change: balance(3, 0)),
+                    StatementMovement(kind: "expire", count: 1, change: balance(-4, 0)),
+                ])
             #expect(statement.opening == balance(10, 0) && statement.closing == balance(8, 0))
             #expect(throws: StatementMismatch.self) { try MonthlyStatement(owner, month: month, sums: Array(sums.dropLast())) }
         }

@@ -41,10 +41,11 @@ extension SystemTests {
                 #expect(answer["lines"] as? Int == 20_000 && answer["agreed"] as? Int == 20_000 - 80)
                 #expect(answer["clean"] as? Bool == false && answer["seen_before"] as? Bool == false)
                 let counts = try #require(answer["counts"] as? [String: Int])
-                #expect(counts == [
-                    "billed_unknown": 20, "not_billed": 20, "price_drift": 20, "duplicate": 20, "other_currency": 20,
-                    "other_period": 0,
-                ])
+                #expect(
+                    counts == [
+                        "billed_unknown": 20, "not_billed": 20, "price_drift": 20, "duplicate": 20, "other_currency": 20,
+                        "other_period": 0,
+                    ])
                 let run = try #require(answer["run"] as? Int)
 
                 for again in ["reconcile show", "reconcile show \(run)"] {
@@ -59,7 +60,9 @@ extension SystemTests {
                 #expect(try await site.number("select count(*) from invoice_runs") == 1)
                 #expect(try await site.number("select count(*) from invoice_findings") == 100)
                 let text = try await site.zadmin("reconcile show")
-                #expect(text.ending == .exited(1) && text.output.contains("compared before") && text.output.contains("100 things are off"))
+                #expect(
+                    text.ending == .exited(1) && text.output.contains("compared before")
+                        && text.output.contains("100 things are off"))
                 let list = try await site.zadmin("reconcile list --json")
                 #expect(list.isSuccess)
                 let runs = try #require(try list.json() as? [[String: Any]])
@@ -71,8 +74,10 @@ extension SystemTests {
         @Test func acleanInvoiceEndsWithZero() async throws {
             try await Site.with { site in
                 try await attempts(site, ("a", 4200), ("b", 4250))
-                let file = try write(site, "task_id,amount,created_at,status\na,42,2026-11-03 12:00:00,TASK_STATUS_SUCCEED\n"
-                    + "b,43,2026-11-03 12:00:00,TASK_STATUS_SUCCEED\nc,0,2026-11-03 12:00:00,TASK_STATUS_FAILED\n")
+                let file = try write(
+                    site,
+                    "task_id,amount,created_at,status\na,42,2026-11-03 12:00:00,TASK_STATUS_SUCCEED\n"
+                        + "b,43,2026-11-03 12:00:00,TASK_STATUS_SUCCEED\nc,0,2026-11-03 12:00:00,TASK_STATUS_FAILED\n")
                 let outcome = try await site.zadmin("reconcile provider acme --invoice \(file) \(Self.period) --kind novita")
                 #expect(outcome.isSuccess, "\(outcome.error)\(outcome.output)")
                 #expect(outcome.output.contains("2 lines and 1 that bill nothing"))
@@ -80,11 +85,15 @@ extension SystemTests {
                 #expect(try await site.zadmin("reconcile show").isSuccess)
                 // The period's dates are days of the invoice's zone.
                 let shanghai = try await site.zadmin(
-                    "reconcile provider acme --invoice \(file) \(Self.period) --kind novita --time-zone Asia/Shanghai --json").object()
-                #expect(shanghai["from"] as? String == "2026-10-31T16:00:00Z" && shanghai["to"] as? String == "2026-11-30T16:00:00Z")
+                    "reconcile provider acme --invoice \(file) \(Self.period) --kind novita --time-zone Asia/Shanghai --json"
+                ).object()
+                #expect(
+                    shanghai["from"] as? String == "2026-10-31T16:00:00Z"
+                        && shanghai["to"] as? String == "2026-11-30T16:00:00Z")
                 let moments = try await site.zadmin(
                     "reconcile provider acme --invoice \(file) --from 2026-11-01T00:00:00+08:00 --to 2026-12-01T00:00:00+08:00 "
-                        + "--kind novita --json").object()
+                        + "--kind novita --json"
+                ).object()
                 #expect(moments["from"] as? String == "2026-10-31T16:00:00Z")
             }
         }
@@ -103,9 +112,12 @@ extension SystemTests {
                 #expect(outcome.ending == .exited(1) && outcome.output.contains(id), "\(outcome.output)\(outcome.error)")
                 #expect(!outcome.output.contains("\u{1b}"), "ids from outside do nothing to a terminal")
                 #expect(try await site.zadmin("\(line) --json").object()["findings"] as? [[String: Any]] != nil)
-                let findings = try #require(try await site.zadmin("reconcile show --json").object()["findings"] as? [[String: Any]])
+                let findings = try #require(
+                    try await site.zadmin("reconcile show --json").object()["findings"] as? [[String: Any]])
                 let drift = try #require(findings.first { $0["kind"] as? String == "price_drift" })
-                #expect(drift["task"] as? String == id && drift["billed"] as? String == "0.005" && drift["expected"] as? String == "0.0042")
+                #expect(
+                    drift["task"] as? String == id && drift["billed"] as? String == "0.005"
+                        && drift["expected"] as? String == "0.0042")
             }
         }
 
@@ -113,15 +125,18 @@ extension SystemTests {
             let head = "id,amount,currency,time\n"
             let good = head + "a,0.0042,USD,2026-11-03\n"
             let table: [(file: String?, options: String, advice: String)] = [
-                ("", "", "the file is empty"), (head, "", "no line below"), ("id,amount\na,1\n", "", "no column 'currency': it has 'id', 'amount'"),
+                ("", "", "the file is empty"), (head, "", "no line below"),
+                ("id,amount\na,1\n", "", "no column 'currency': it has 'id', 'amount'"),
                 (good, "--map amount=price", "no column 'price': it has 'id', 'amount', 'currency', 'time'"),
-                (good + "\"b,1,USD,2026-11-03\n", "", "line 3: a quote opens here"), (good + "b,1,USD\n", "", "line 3 has 3 fields"),
+                (good + "\"b,1,USD,2026-11-03\n", "", "line 3: a quote opens here"),
+                (good + "b,1,USD\n", "", "line 3 has 3 fields"),
                 (good + "b,1.2.3,USD,2026-11-03", "", "line 3, column 'amount': '1.2.3' is not an amount"),
                 (good + "b,1,USD,31.11.2026", "", "line 3, column 'time': '31.11.2026' is not a time"),
                 (good + "b,1,dollars,2026-11-03", "", "line 3, column 'currency'"),
                 (good, "--units 10000", "say --units 1"), (good, "--kind acme", "novita"), (good, "--map id", "FIELD=COLUMN"),
                 (good, "--map currency=", "--currency USD"), (good, "--currency usd", "three capital letters"),
-                (good, "--time-zone Mars/Base", "Asia/Shanghai"), (good, "--rounding 9", "0 to 6"), (good, "--rounding -1", "0 to 6"),
+                (good, "--time-zone Mars/Base", "Asia/Shanghai"), (good, "--rounding 9", "0 to 6"),
+                (good, "--rounding -1", "0 to 6"),
                 (nil, "", "there is no file"),
             ]
             try await Site.with { site in
@@ -137,7 +152,8 @@ extension SystemTests {
                 }
                 let file = try write(site, good)
                 let latin = "\(site.folder)/latin.csv"
-                try Data(Array((head + "caf").utf8) + [0xe9] + Array(",1,USD,2026-11-03".utf8)).write(to: URL(fileURLWithPath: latin))
+                try Data(Array((head + "caf").utf8) + [0xe9] + Array(",1,USD,2026-11-03".utf8)).write(
+                    to: URL(fileURLWithPath: latin))
                 for (line, advice) in [
                     ("acme --invoice \(latin) \(Self.period)", "line 2, byte 5 is not UTF-8 text (0x2C)"),
                     ("acme --invoice \(site.folder) \(Self.period)", "is a folder"),
@@ -148,7 +164,9 @@ extension SystemTests {
                 ] { try await expect("reconcile provider \(line)", advice) }
                 try await expect("reconcile show", "no invoice was compared yet")
                 try await expect("reconcile show 7", "zadmin reconcile list")
-                #expect(try await site.zadmin("reconcile provider acme --invoice \(file) \(Self.period)").isSuccess, "the good one is")
+                #expect(
+                    try await site.zadmin("reconcile provider acme --invoice \(file) \(Self.period)").isSuccess,
+                    "the good one is")
             }
         }
 

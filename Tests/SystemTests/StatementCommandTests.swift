@@ -27,7 +27,9 @@ extension SystemTests {
                 try await work(site)
                 let line = "statement --account acme --month \(try await month(site))"
                 let text = try await site.mustRun(line).output
-                for words in ["Opening balance", "Credits granted", "Completed jobs", "Balance so far", "z-image-turbo", "0.922"] {
+                for words in [
+                    "Opening balance", "Credits granted", "Completed jobs", "Balance so far", "z-image-turbo", "0.922",
+                ] {
                     #expect(text.contains(words), "\(words): \(text)")
                 }
                 let answer = try await site.mustRun("\(line) --json").object()
@@ -48,7 +50,9 @@ extension SystemTests {
                 let written = try String(contentsOfFile: file, encoding: .utf8)
                 #expect(written.count(where: \.isNewline) == page.count(where: \.isNewline))
                 try await site.mustRun("\(line) --csv --output \(file)")
-                #expect(try String(contentsOfFile: file, encoding: .utf8).hasPrefix("row,kind,day,"), "a file that is there is replaced")
+                #expect(
+                    try String(contentsOfFile: file, encoding: .utf8).hasPrefix("row,kind,day,"),
+                    "a file that is there is replaced")
                 let next = try await site.mustRun("statement --account other --month \(try await month(site)) --json").object()
                 #expect((next["closing"] as? [String: String])?["balance"] == "5", "nothing of others")
             }
@@ -80,9 +84,11 @@ extension SystemTests {
                 let refused = AdminTests()
                 let month = try await month(site)
                 let table = [
-                    ("--account nobody --month \(month)", "zadmin account list"), ("--account acme --month November", "2026-11"),
+                    ("--account nobody --month \(month)", "zadmin account list"),
+                    ("--account acme --month November", "2026-11"),
                     ("--account acme --month 2026-13", "2026-11"), ("--account acme --month 2099-01", "has not begun"),
-                    ("--account acme --month \(month) --csv --html", "choose one"), ("--account acme --month \(month) --csv --json", "choose one"),
+                    ("--account acme --month \(month) --csv --html", "choose one"),
+                    ("--account acme --month \(month) --csv --json", "choose one"),
                     ("--account acme --month \(month) --output \(site.folder)", "cannot be written"),
                     ("--account acme --month \(month) --output \(site.folder)/none/x.html", "cannot be written"),
                     ("--account acme", "--month"), ("--month \(month)", "--account"),
@@ -90,7 +96,8 @@ extension SystemTests {
                 for (line, advice) in table {
                     try refused.expectRefusal(try await site.zadmin("statement \(line)"), line: line, advice: advice)
                 }
-                _ = try await site.rows("update wallets set available = available + 1, granted = granted + 1 where mode = 'live'")
+                _ = try await site.rows(
+                    "update wallets set available = available + 1, granted = granted + 1 where mode = 'live'")
                 let broken = "statement --account acme --month \(month)"
                 try refused.expectRefusal(try await site.zadmin(broken), line: broken, advice: "run `zadmin reconcile ledger`")
             }

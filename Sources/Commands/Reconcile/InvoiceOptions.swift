@@ -6,18 +6,21 @@ import Ledger
 struct InvoiceOptions: ParsableArguments {
     @Option(help: "How such invoices are read by default: novita, highway, unified, zimageturbo or openai-images.")
     var kind: String?
-    @Option(help: "Columns that differ: id=task_id,amount=cost,currency=,time=created_at,status=state. No name: no such column.")
+    @Option(help: "Columns that differ: id=task_id,amount=cost,currency=,time=made,status=state. No name: no such column.")
     var map: [String] = []
     @Option(help: "What the lines must be in, such as USD; without a column for it, what they are in.")
     var currency: String?
     @Option(help: "The zone of times without one, and of the period's dates, such as Asia/Shanghai. Otherwise UTC.")
     var timeZone: String?
     @Option(
-        parsing: .unconditional, help: "Decimals to which the provider rounds a line, half up, from 0 to 6. A line may differ that far.")
+        parsing: .unconditional,
+        help: "Decimals to which the provider rounds a line, half up, from 0 to 6. A line may differ that far.")
     var rounding: Int?
-    @Option(parsing: .unconditional, help: "Units of the amounts to one of the currency: 1 for decimals, 10000 for ten-thousandths.")
+    @Option(
+        parsing: .unconditional,
+        help: "Units of the amounts to one of the currency: 1 for decimals, 10000 for ten-thousandths.")
     var units: Int?
-    @Option(help: "The words in the status column that are billed, with commas between. Lines with others are left out if they cost 0.")
+    @Option(help: "The words of the status column that are billed, with commas between. Others are left out if they cost 0.")
     var billedStatus: String?
 
     func format() throws -> InvoiceFormat {

@@ -33,7 +33,7 @@ struct InvoiceReport {
         if run.timesCompared > 1 {
             parts.append(
                 "This file was compared before for this provider and period, first on \(Output.time(run.firstComparedAt)): "
-                    + "this is the result of comparison \(run.timesCompared), on \(Output.time(run.comparedAt)), and replaces the others.")
+                    + "this is the result of comparison \(run.timesCompared), on \(Output.time(run.comparedAt)).")
         }
         parts += [totals, kinds]
         if result.findings.isEmpty { return (parts + ["The invoice agrees with what was done."]).joined(separator: "\n\n") }
@@ -46,14 +46,16 @@ struct InvoiceReport {
             ("CURRENCY", .left), ("INVOICE", .right), ("EXPECTED", .right), ("DIFFERENCE", .right), ("OF IT ROUNDING", .right))
         for total in result.totals {
             table.add(
-                total.currency, decimal(total.billed), decimal(total.expected), decimal(total.difference), decimal(total.rounding))
+                total.currency, decimal(total.billed), decimal(total.expected), decimal(total.difference),
+                decimal(total.rounding))
         }
         return table.text
     }
 
     private var kinds: String {
         var table = Table(("FOUND", .right), ("WHAT", .left), ("BILLED", .right), ("EXPECTED", .right))
-        table.add(String(result.count(nil)), "agree", money(nil, \.billed, \.currency), money(nil, \.expected, \.expectedCurrency))
+        table.add(
+            String(result.count(nil)), "agree", money(nil, \.billed, \.currency), money(nil, \.expected, \.expectedCurrency))
         for kind in InvoiceFindingKind.allCases where result.count(kind) > 0 {
             table.add(
                 String(result.count(kind)), kind.meaning, money(kind, \.billed, \.currency),
@@ -89,7 +91,7 @@ struct InvoiceReport {
             let hidden = result.count(kind) - Int64(min(all.count, Self.shownMax))
             if hidden > 0 {
                 notes.append(
-                    "\(hidden) more \(kind.meaning): `zadmin reconcile show \(result.run.id) --json` lists up to 1000 of a kind.")
+                    "\(hidden) more \(kind.meaning): `zadmin reconcile show \(result.run.id) --json` lists up to 1000 a kind.")
             }
         }
         return ([table.text] + notes).joined(separator: "\n")
@@ -128,7 +130,8 @@ struct InvoiceReport {
     /// An id from outside, harmless in a terminal.
     private func oneLine(_ text: String?) -> String {
         guard let text else { return "-" }
-        return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{fffd}" : $0 }))
+        return String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{fffd}" : $0 }))
     }
 }
 
@@ -137,7 +140,9 @@ private func decimal(_ micro: Int64) -> String { Credits(micro: micro).descripti
 
 extension InvoiceFinding {
     /// Whether something was expected, be it nothing to pay.
-    fileprivate var isExpected: Bool { kind == .notBilled || kind == .priceDrift || (kind == .otherCurrency && endedAt != nil) }
+    fileprivate var isExpected: Bool {
+        kind == .notBilled || kind == .priceDrift || (kind == .otherCurrency && endedAt != nil)
+    }
 }
 
 extension InvoiceTotal {

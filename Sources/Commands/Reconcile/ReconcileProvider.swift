@@ -55,10 +55,12 @@ struct ReconcileShow: OfficeCommand {
     @OptionGroup var output: OutputOptions
 
     func run(in office: Office) async throws {
-        guard let result = try await office.pool.transaction(.readOnlySnapshot, { try await InvoiceBook().result(run, in: $0) })
+        guard
+            let result = try await office.pool.transaction(.readOnlySnapshot, { try await InvoiceBook().result(run, in: $0) })
         else {
-            throw CommandError(run.map { "there is no result \($0): see `zadmin reconcile list`" }
-                ?? "no invoice was compared yet: see `zadmin reconcile provider --help`")
+            throw CommandError(
+                run.map { "there is no result \($0): see `zadmin reconcile list`" }
+                    ?? "no invoice was compared yet: see `zadmin reconcile provider --help`")
         }
         try InvoiceReport(result, TaskNames(office)).write(output)
     }

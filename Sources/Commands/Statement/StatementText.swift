@@ -55,7 +55,9 @@ extension MonthlyStatement {
     /// For spreadsheets. The settled jobs stand day by day in place of their movement, so that the lines between opening
     /// and closing balance add up to the difference.
     var csv: String {
-        func line(_ row: String, _ kind: String, _ use: StatementUse?, _ count: Int64?, _ balance: StatementBalance) -> CSVLine {
+        func line(
+            _ row: String, _ kind: String, _ use: StatementUse?, _ count: Int64?, _ balance: StatementBalance
+        ) -> CSVLine {
             CSVLine([
                 row, kind, use?.day ?? "", use?.model ?? "", count.map { String($0) } ?? "", balance.available.description,
                 balance.reserved.description, balance.total.description,
@@ -82,24 +84,27 @@ extension MonthlyStatement {
                 ("balance", .string(balance.total.description)),
             ])
         }
+        func movement(_ movement: StatementMovement, _ change: JSON) -> JSON {
+            .object([("kind", .string(movement.kind)), ("count", .int(movement.count)), ("change", change)])
+        }
         return .object([
             ("account", .string(account)), ("group", .string(group)), ("mode", .string(mode.rawValue)),
             ("month", .string(month.description)), ("from", .string(Output.timeText(month.from))),
             ("to", .string(Output.timeText(month.to))), ("made_at", .string(Output.timeText(madeAt))),
             ("final", .bool(isFinal)), ("opening", balance(opening)),
-            ("movements", .array(movements.map { movement in
-                .object([
-                    ("kind", .string(movement.kind)), ("count", .int(movement.count)), ("change", balance(movement.change)),
-                ])
-            })),
+            ("movements", .array(movements.map { movement($0, balance($0.change)) })),
             ("closing", balance(closing)),
-            ("settled", .array(uses.map { use in
-                .object([
-                    ("day", .string(use.day)), ("model", .string(use.model)), ("count", .int(use.count)),
-                    ("credits", .string(use.settled.description)),
-                ])
-            })),
+            ("settled", .array(uses.map(\.json))),
             ("settled_count", .int(useCount)), ("settled_credits", .string(useTotal.description)),
+        ])
+    }
+}
+
+extension StatementUse {
+    fileprivate var json: JSON {
+        .object([
+            ("day", .string(day)), ("model", .string(model)), ("count", .int(count)),
+            ("credits", .string(settled.description)),
         ])
     }
 }

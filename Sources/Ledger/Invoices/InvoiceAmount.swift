@@ -69,7 +69,8 @@ enum InvoiceAmount {
     private static func scaled(_ digits: Int64, by shift: Int) throws(Refusal) -> Int64 {
         if digits == 0 || shift < -18 { return 0 }
         if shift >= 0 {
-            guard shift <= 18, case let (product, overflow) = digits.multipliedReportingOverflow(by: powers[shift]), !overflow
+            guard shift <= 18, case (let product, let overflow) = digits.multipliedReportingOverflow(by: powers[shift]),
+                !overflow
             else { throw .tooLarge }
             return product
         }

@@ -75,7 +75,10 @@ public final class InvoiceFeed: Sendable {
 
 extension InvoiceFeed.Progress {
     fileprivate mutating func take(_ record: CSVRecord, _ format: InvoiceFormat, _ output: inout [UInt8]) throws {
-        guard lines != nil else { return lines = try InvoiceLines(record, format) }
+        guard lines != nil else {
+            lines = try InvoiceLines(record, format)
+            return
+        }
         if try lines?.append(record, to: &output) == true { loaded += 1 } else { skipped += 1 }
     }
 }

@@ -78,13 +78,15 @@ struct InvoiceLines {
         do throws(InvoiceAmount.Refusal) {
             return try InvoiceAmount.micro(trimmed(record.bytes(amount)), units: format.unitsPerCurrency)
         } catch {
-            let advice = switch error {
-            case .notANumber: "is not an amount: write digits with a point, such as 0.0042"
-            case .tooLarge: "is more than 1000000 of a currency for one line: look whether --units and --map amount= are right"
-            case .notWhole:
-                "is not a whole number of 1/\(format.unitsPerCurrency) of the currency: if it is an amount of the currency, "
-                    + "say --units 1"
-            }
+            let advice =
+                switch error {
+                case .notANumber: "is not an amount: write digits with a point, such as 0.0042"
+                case .tooLarge:
+                    "is more than 1000000 of a currency for one line: look whether --units and --map amount= are right"
+                case .notWhole:
+                    "is not a whole number of 1/\(format.unitsPerCurrency) of the currency: if it is an amount of the currency, "
+                        + "say --units 1"
+                }
             throw refusal(record, format.amountColumn, amount, advice)
         }
     }
