@@ -53,7 +53,7 @@ extension LedgerSuites {
             #expect(
                 result.totals == [
                     InvoiceTotal(currency: "EUR", billed: 14_100, expected: 0, rounding: 0),
-                    InvoiceTotal(currency: "USD", billed: 789_000, expected: 25_277, rounding: 0),
+                    InvoiceTotal(currency: "USD", billed: 788_800, expected: 25_277, rounding: 0),
                 ])
             let drift = try #require(result.findings.first { $0.providerTaskID == "dear" })
             #expect(drift.billedAt == Date(timeIntervalSince1970: 1_794_268_800) && drift.taskID == 3)

@@ -34,8 +34,8 @@ struct InvoiceScene {
             let task = tasks.next()
             let id = attempt.id.map { "'\($0)'" } ?? "null"
             let cost = attempt.cost.map { "\($0), '\(attempt.currency)'" } ?? "null, null"
-            return
-                "(\(task), 1, \(task), 'node', '\(attempt.provider)', \(id), \(cost), 'completed', '\(attempt.started)', '\(attempt.ended)')"
+            return "(\(task), 1, \(task), 'node', '\(attempt.provider)', \(id), \(cost), 'completed', "
+                + "'\(attempt.started)', '\(attempt.ended)')"
         }
         try await database.rows(
             """
