@@ -13,13 +13,14 @@ struct StatementPage {
         func cells(_ title: String, _ count: String, _ values: [String]) -> [String: String] {
             ["title": title, "count": count, "available": values[0], "reserved": values[1], "balance": values[2]]
         }
+        func day(_ date: Date) -> String { String(Output.time(date).prefix(10)) }
         func values(_ balance: StatementBalance, _ text: (Credits) -> String) -> [String] {
             [balance.available, balance.reserved, balance.total].map(text)
         }
         let context: [String: Any] = [
             "month": statement.month.title, "account": statement.account, "group": statement.group,
             "isTest": statement.mode == .test, "isFinal": statement.isFinal, "madeAt": Output.time(statement.madeAt),
-            "from": Output.time(statement.month.from), "to": Output.time(statement.month.to),
+            "from": day(statement.month.from), "last": day(statement.month.to - 1),
             "opening": cells("Opening balance", "", values(statement.opening, \.description)),
             "closing": cells(statement.closingTitle, "", values(statement.closing, \.description)),
             "movements": statement.movements.map { movement in
@@ -44,7 +45,8 @@ struct StatementPage {
         <meta name="viewport" content="width=device-width">
         <title>Statement {{month}}, {{account}}</title>
         <style>
-        @page { size: A4; margin: 18mm 16mm 20mm; }
+        @page { size: A4; margin: 18mm 16mm 20mm; @bottom-right { content: counter(page) " / " counter(pages);
+          font: 9pt Helvetica, Arial, sans-serif; color: #57606a; } }
         * { box-sizing: border-box; }
         body { font: 10.5pt/1.45 "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; color: #1b1f24; margin: 0; }
         main { max-width: 178mm; margin: 0 auto; }
@@ -75,7 +77,7 @@ struct StatementPage {
         <main>
         <header><h1>Statement</h1><div class="month">{{month}}</div></header>
         <dl>
-        <dt>Account</dt><dd>{{account}}</dd><dt>Period</dt><dd>{{from}} to {{to}}</dd>
+        <dt>Account</dt><dd>{{account}}</dd><dt>Period</dt><dd>{{from}} to {{last}}, UTC</dd>
         <dt>Group</dt><dd>{{group}}</dd><dt>Made</dt><dd>{{madeAt}}</dd>
         <dt>Credits</dt><dd>{{#isTest}}<span class="mark">test credits</span>{{/isTest}}{{^isTest}}live{{/isTest}}</dd>
         <dt>State</dt><dd>{{#isFinal}}final{{/isFinal}}{{^isFinal}}<span class="mark">the month is not over</span>{{/isFinal}}</dd>

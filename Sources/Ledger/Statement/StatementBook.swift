@@ -57,11 +57,16 @@ public struct StatementBook: Sendable {
         with own as (
             select case when e.at < $2 then 'before' when e.at < $3 then 'during' else 'after' end as phase,
                 e.kind, e.debit, e.credit, e.at, e.price_id, e.amount
-            from entries e where e.wallet_id = $1)
-        select o.phase, o.kind::text, o.debit::text, o.credit::text,
-            case when o.phase = 'during' and o.kind = 'settle' then to_char(o.at at time zone 'UTC', 'YYYY-MM-DD') end as day,
-            case when o.phase = 'during' and o.kind = 'settle' then m.name end as model, count(*), sum(o.amount)::bigint
-        from own o left join prices p on p.id = o.price_id left join models m on m.id = p.model_id
+            from entries e where e.wallet_id = $1),
+        sums as (
+            select o.phase, o.kind, o.debit, o.credit,
+                case when o.phase = 'during' and o.kind = 'settle' then (o.at at time zone 'UTC')::date end as day,
+                case when o.phase = 'during' and o.kind = 'settle' then o.price_id end as price_id,
+                count(*) as count, sum(o.amount) as amount
+            from own o group by 1, 2, 3, 4, 5, 6)
+        select s.phase, s.kind::text, s.debit::text, s.credit::text, to_char(s.day, 'YYYY-MM-DD'), m.name,
+            sum(s.count)::bigint, sum(s.amount)::bigint
+        from sums s left join prices p on p.id = s.price_id left join models m on m.id = p.model_id
         group by 1, 2, 3, 4, 5, 6
         """)
 }
