@@ -150,7 +150,7 @@ extension LedgerSuites {
             let error = await #expect(throws: InvoiceError.providerUnknown("acme", known: ["beta", "zeta"])) {
                 _ = try await scene.compare(lines: ["a,1,USD"])
             }
-            #expect(error?.description == "no job was done by the provider 'acme': there were jobs at 'beta', 'zeta'")
+            #expect(error?.description == "no job was done by the provider 'acme': there were jobs at 'beta' and 'zeta'")
             #expect(try await scene.kept() == [[nil, nil, nil]])
         }
 

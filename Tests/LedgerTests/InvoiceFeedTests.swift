@@ -54,6 +54,24 @@ import Testing
         #expect(feed.skipped == 1)
     }
 
+    @Test(
+        arguments: [
+            ("id,amount,currency,time", ["id", "amount", "currency", "time"]),
+            ("Task ID,Cost,CURRENCY,Created-At", ["Task ID", "Cost", "CURRENCY", "Created-At"]),
+            // Of several times the first in the order of the usual names; other columns do not matter.
+            ("completed_at,request_id,price,currency,created_at,status", ["request_id", "price", "currency", "created_at"]),
+            ("provider_task_id,total,currency", ["provider_task_id", "total", "currency", nil]),
+        ] as [(String, [String?])])
+    func columnsOfUsualNamesAreFound(head: String, columns: [String?]) {
+        let rest = Mutex<[UInt8]?>(Array("\(head)\n".utf8))
+        let feed = InvoiceFeed(.plain) { rest.withLock { $0.take() } }
+        // The first line is read, and then something is missing.
+        #expect(throws: InvoiceError.noLines) { while try feed.nextChunk() != nil {} }
+        let format = feed.formatRead
+        let found = [format.idColumn, format.amountColumn, format.currencyColumn, format.timeColumn].map(\.name)
+        #expect(found == columns)
+    }
+
     @Test func theDigestIsTheFilesAlone() throws {
         let text = Array("id,amount,currency,time\na,1,USD,2026-11-03\n".utf8)
         let digests = try [1, 5, 1000].map { try copied(text, .plain, piece: $0).1.digest }
@@ -72,11 +90,15 @@ import Testing
         #expect(refusal(head + "\n\n").contains("no line below"))
         #expect(
             refusal("id,amount,time\nx").contains(
-                "no column 'currency': it has 'id', 'amount', 'time'; name the right one with --map currency=COLUMN, or none"))
+                "no column 'currency' for the currency: it has 'id', 'amount' and 'time'; "
+                    + "name the right one with --map currency=COLUMN, or which one it is with --currency USD"))
         #expect(
             refusal("task,amount\nx").contains(
-                "no column 'id': it has 'task', 'amount'; name the right one with --map id=COLUMN"))
-        #expect(refusal("id,amount,id,currency,time\n").contains("the column 'id' twice"))
+                "or 'prediction_id' for the id: it has 'task' and 'amount'; name the right one with --map id=COLUMN"))
+        #expect(
+            refusal("id,amount,Task ID,currency,time\n").contains(
+                "the columns 'id' and 'Task ID' may all be the id: say which one is with --map id=COLUMN"))
+        #expect(refusal("id,amount,id,currency,time\n").contains("the columns 'id' and 'id' may all be the id"))
         #expect(
             refusal(head + "a,1,USD,2026-11-03\nb,ten,USD,2026-11-03").hasPrefix(
                 "line 3, column 'amount': 'ten' is not an amount"))

@@ -17,11 +17,11 @@ import Testing
     @Test func columnsAreOverriddenOneByOne() throws {
         var format = InvoiceKind.novita.format
         try format.map("id=request,amount=cost in USD,currency=,time=,status=")
-        #expect(format.idColumn == "request" && format.amountColumn == "cost in USD")
-        #expect(format.currencyColumn == nil && format.timeColumn == nil && format.statusColumn == nil)
+        #expect(format.idColumn == .named("request") && format.amountColumn == .named("cost in USD"))
+        #expect([format.currencyColumn, format.timeColumn, format.statusColumn] == [.none, .none, .none])
         #expect(format.currency == "USD" && format.unitsPerCurrency == 10_000, "what is not named stays")
         try format.map("currency=a=b")
-        #expect(format.currencyColumn == "a=b")
+        #expect(format.currencyColumn == .named("a=b"))
         _ = try format.checked()
     }
 

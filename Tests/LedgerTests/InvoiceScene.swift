@@ -49,7 +49,7 @@ struct InvoiceScene {
         _ text: String, _ format: InvoiceFormat = .plain, provider: String = "acme", from: Date = from, to: Date = to,
         file: String = "invoice.csv"
     ) async throws -> InvoiceResult {
-        let plan = InvoicePlan(provider: provider, from: from, to: to, file: file, format: format)
+        let plan = InvoicePlan(provider: provider, from: from, to: to, file: file)
         let result = try await database.pool.transaction { transaction in
             let rest = Mutex<[UInt8]?>(Array(text.utf8))
             let feed = InvoiceFeed(format) { rest.withLock { $0.take() } }

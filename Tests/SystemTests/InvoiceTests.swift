@@ -126,8 +126,8 @@ extension SystemTests {
             let good = head + "a,0.0042,USD,2026-11-03\n"
             let table: [(file: String?, options: String, advice: String)] = [
                 ("", "", "the file is empty"), (head, "", "no line below"),
-                ("id,amount\na,1\n", "", "no column 'currency': it has 'id', 'amount'"),
-                (good, "--map amount=price", "no column 'price': it has 'id', 'amount', 'currency', 'time'"),
+                ("id,amount\na,1\n", "", "no column 'currency' for the currency: it has 'id' and 'amount'"),
+                (good, "--map amount=price", "no column 'price' for the amount: it has 'id', 'amount', 'currency' and 'time'"),
                 (good + "\"b,1,USD,2026-11-03\n", "", "line 3: a quote opens here"),
                 (good + "b,1,USD\n", "", "line 3 has 3 fields"),
                 (good + "b,1.2.3,USD,2026-11-03", "", "line 3, column 'amount': '1.2.3' is not an amount"),

@@ -58,6 +58,29 @@ extension SystemTests {
             }
         }
 
+        @Test func everyTextOfThePageIsEscaped() async throws {
+            try await Site.with { site in
+                try await work(site)
+                // Names that the database would refuse; the page must not rely on that.
+                _ = try await site.rows(
+                    """
+                    alter table models drop constraint models_name_check;
+                    alter table user_groups drop constraint user_groups_name_check;
+                    alter table accounts drop constraint accounts_name_check;
+                    update models set name = '<script>model&"';
+                    update user_groups set name = '<script>group';
+                    update accounts set name = '<script>account' where name = 'acme'
+                    """)
+                let month = try await month(site)
+                let page = try await site.run(
+                    "zadmin", ["statement", "--account", "<script>account", "--month", month, "--html"])
+                #expect(page.isSuccess && !page.output.contains("<script"), "\(page.error)")
+                for text in ["model&amp;&quot;", "group", "account"] {
+                    #expect(page.output.contains("&lt;script&gt;\(text)"), "\(text)")
+                }
+            }
+        }
+
         /// Opening and movements add up to closing, column by column.
         private func expectAdditive(_ text: String) throws {
             var reader = CSVReader()

@@ -12,7 +12,8 @@ struct ReconcileProvider: OfficeCommand {
             The invoice is a CSV file whose first line names its columns. No provider documents the format of its invoices, \
             so what --kind stands for is our best guess from the words of their APIs. Look at your file first, and say \
             with --map, --units, --currency, --time-zone, --rounding and --billed-status where it differs. Without \
-            --kind the columns are id, amount, currency and time.
+            --kind the columns are found by usual names, such as task_id, cost and created_at, amounts are decimals, \
+            times are in UTC and every line is billed.
 
             Found are: lines whose id is unknown here, jobs that no line bills, other prices than expected, ids that \
             were on an earlier line, other currencies, and lines of another time. The result is kept: see `zadmin \
@@ -31,7 +32,7 @@ struct ReconcileProvider: OfficeCommand {
         let format = try options.format()
         let period = try InvoicePeriod(from: from, to: to, in: format.timeZone)
         let file = try InvoiceFile(path: invoice)
-        let plan = InvoicePlan(provider: name, from: period.from, to: period.to, file: file.name, format: format)
+        let plan = InvoicePlan(provider: name, from: period.from, to: period.to, file: file.name)
         let result: InvoiceResult?
         do {
             result = try await office.pool.transaction { transaction in

@@ -12,16 +12,13 @@ public struct InvoicePlan: Sendable {
     public let to: Date
     /// The file's name, for the record.
     public let file: String
-    /// How it is read.
-    public let format: InvoiceFormat
 
     /// A comparison; `from` is before `to`.
-    public init(provider: String, from: Date, to: Date, file: String, format: InvoiceFormat) {
+    public init(provider: String, from: Date, to: Date, file: String) {
         self.provider = provider
         self.from = from
         self.to = to
         self.file = file
-        self.format = format
     }
 }
 
@@ -40,10 +37,11 @@ public struct InvoiceBook: Sendable {
         try await transaction.execute(InvoiceStatements.patience)
         try await transaction.execute(InvoiceStatements.open)
         try await transaction.copyIn(InvoiceStatements.copy) { try feed.nextChunk() }
+        let format = feed.formatRead
         let parameters = [
             Parameter(plan.provider), Parameter(plan.from), Parameter(plan.to), Parameter(Bytes(feed.digest)),
-            Parameter(plan.file), Parameter(JSONText(plan.format.json.text)), Parameter(feed.skipped),
-            Parameter(plan.format.currency), Parameter(Int32(plan.format.roundingDecimals)),
+            Parameter(plan.file), Parameter(JSONText(format.json.text)), Parameter(feed.skipped),
+            Parameter(format.currency), Parameter(Int32(format.roundingDecimals)),
         ]
         return try await transaction.one(InvoiceStatements.close, parameters) { (row) throws(PostgresError) in
             try row.get(0, as: Int64.self)

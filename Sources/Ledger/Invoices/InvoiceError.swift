@@ -6,10 +6,10 @@ public enum InvoiceError: Error, Equatable, CustomStringConvertible {
     case noLines
     /// More lines than one reconciliation takes.
     case tooManyLines(max: Int)
-    /// No column of the first line has the name.
-    case columnMissing(field: String, column: String, columns: [String])
-    /// Two columns of the first line have it.
-    case columnTwice(column: String)
+    /// No column of the first line has one of the names.
+    case columnMissing(field: String, names: [String], columns: [String])
+    /// Several columns of the first line have.
+    case columnsAlike(field: String, columns: [String])
     /// A field does not hold what its column should.
     case badValue(line: Int, column: String, value: String, advice: String)
     /// No attempt was made at a provider of that name.
@@ -20,10 +20,14 @@ public enum InvoiceError: Error, Equatable, CustomStringConvertible {
         case .empty: "the file is empty: give the invoice as CSV with the names of the columns in its first line"
         case .noLines: "the file has no line below the names of the columns: give the invoice of a period with jobs"
         case .tooManyLines(let most): "the file has more than \(most) lines: reconcile shorter periods one by one"
-        case .columnMissing(let field, let column, let columns):
-            "the file has no column '\(shown(column))': it has \(listed(columns)); name the right one with --map \(field)=COLUMN"
-                + (["id", "amount"].contains(field) ? "" : ", or none with --map \(field)=")
-        case .columnTwice(let column): "the file has the column '\(shown(column))' twice: rename one of them"
+        case .columnMissing(let field, let names, let columns):
+            "the file has no column \(listed(names, "or")) for the \(field): it has \(listed(columns)); "
+                + "name the right one with --map \(field)=COLUMN"
+                + (field == "currency" ? ", or which one it is with --currency USD" : "")
+                + (["time", "status"].contains(field) ? ", or none with --map \(field)=" : "")
+        case .columnsAlike(let field, let columns):
+            "the columns \(listed(columns)) may all be the \(field): say which one is with --map \(field)=COLUMN, "
+                + "and give columns different names"
         case .badValue(let line, let column, let value, let advice):
             "line \(line), column '\(shown(column))': '\(shown(value))' \(advice)"
         case .providerUnknown(let name, let known):
@@ -33,10 +37,12 @@ public enum InvoiceError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    private func listed(_ names: [String]) -> String {
+    private func listed(_ names: [String], _ last: String = "and") -> String {
         let most = 40
-        let some = names.prefix(most).map { "'\(shown($0))'" }.joined(separator: ", ")
-        return names.count > most ? "\(some) and \(names.count - most) more" : some
+        let some = names.prefix(most).map { "'\(shown($0))'" }
+        if names.count > most { return "\(some.joined(separator: ", ")) and \(names.count - most) more" }
+        let front = some.dropLast().joined(separator: ", ")
+        return front.isEmpty ? some.joined() : "\(front) \(last) \(some[some.count - 1])"
     }
 
     /// A text from outside on one line of a terminal.

@@ -38,6 +38,9 @@ public final class InvoiceFeed: Sendable {
         self.nextPiece = nextPiece
     }
 
+    /// How the file was read: with the columns that were found, once its first line is read.
+    var formatRead: InvoiceFormat { state.withLock { $0.progress.lines?.format ?? format } }
+
     /// How many lines were left out, once all are read.
     var skipped: Int { state.withLock { $0.progress.skipped } }
 

@@ -1,18 +1,28 @@
 import Domain
 public import Foundation
 
+/// Where an invoice has one of the things that it tells.
+public enum InvoiceColumn: Sendable, Equatable {
+    /// Nowhere.
+    case none
+    /// In the column of exactly this name.
+    case named(String)
+    /// In the column with one of these names, in any case; what must be there must be there once.
+    case usual([String])
+}
+
 /// How a provider's invoice is to be read: which column says what, and what its numbers and times mean.
 public struct InvoiceFormat: Sendable, Equatable {
-    /// The column with the provider's id of the task.
-    public var idColumn: String
-    /// The column with what the line costs.
-    public var amountColumn: String
-    /// The column with the currency; nil: every line is in ``currency``.
-    public var currencyColumn: String?
-    /// The column with the time; nil: lines are not checked against the period.
-    public var timeColumn: String?
-    /// The column that says whether a line is billed; nil: every line is.
-    public var statusColumn: String?
+    /// The provider's id of the task.
+    public var idColumn: InvoiceColumn
+    /// What the line costs.
+    public var amountColumn: InvoiceColumn
+    /// The currency; nowhere: every line is in ``currency``.
+    public var currencyColumn: InvoiceColumn
+    /// The time; nowhere: lines are not checked against the period.
+    public var timeColumn: InvoiceColumn
+    /// Whether the line is billed; nowhere: every line is.
+    public var statusColumn: InvoiceColumn
     /// The words of that column that are billed. A line with another word may be left out of the comparison, but only
     /// where it costs nothing.
     public var billedStatuses: [String]
@@ -25,10 +35,12 @@ public struct InvoiceFormat: Sendable, Equatable {
     /// A line may differ from the expected cost as far as rounding half up to this many decimals of the currency goes.
     public var roundingDecimals: Int
 
-    /// A file whose columns are named like the fields: decimals, times in UTC, exact to the millionth.
+    /// A file whose columns have usual names: decimals, times in UTC, exact to the millionth.
     public static let plain = InvoiceFormat(
-        idColumn: "id", amountColumn: "amount", currencyColumn: "currency", timeColumn: "time", statusColumn: nil,
-        billedStatuses: [], currency: nil, unitsPerCurrency: 1, timeZone: .gmt, roundingDecimals: 6)
+        idColumn: .usual(["id", "task_id", "provider_task_id", "provider_task", "request_id", "job_id", "prediction_id"]),
+        amountColumn: .usual(["amount", "cost", "price", "charge", "total"]), currencyColumn: .usual(["currency"]),
+        timeColumn: .usual(["time", "created_at", "timestamp", "date", "billed_at", "completed_at", "ended_at"]),
+        statusColumn: .none, billedStatuses: [], currency: nil, unitsPerCurrency: 1, timeZone: .gmt, roundingDecimals: 6)
 
     /// The powers of ten that ``unitsPerCurrency`` may be.
     public static let units = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
@@ -47,28 +59,28 @@ public enum InvoiceKind: String, Sendable, CaseIterable {
     /// The guess.
     public var format: InvoiceFormat {
         var format = InvoiceFormat.plain
-        format.timeColumn = "created_at"
+        (format.amountColumn, format.timeColumn) = (.named("amount"), .named("created_at"))
         switch self {
         // The balance of Novita's API is in ten-thousandths of a dollar; HighwayAPI is of the same family.
         case .novita, .highway:
-            format.idColumn = "task_id"
+            format.idColumn = .named("task_id")
             format.unitsPerCurrency = 10_000
             format.roundingDecimals = 4
-            (format.currencyColumn, format.currency) = (nil, "USD")
-            (format.statusColumn, format.billedStatuses) = ("status", ["TASK_STATUS_SUCCEED"])
+            (format.currencyColumn, format.currency) = (.none, "USD")
+            (format.statusColumn, format.billedStatuses) = (.named("status"), ["TASK_STATUS_SUCCEED"])
         // Tasks have `usage.cost.usd` and `status`.
         case .unified:
-            format.amountColumn = "usd"
-            (format.currencyColumn, format.currency) = (nil, "USD")
-            (format.statusColumn, format.billedStatuses) = ("status", ["completed"])
+            (format.idColumn, format.amountColumn) = (.named("id"), .named("usd"))
+            (format.currencyColumn, format.currency) = (.none, "USD")
+            (format.statusColumn, format.billedStatuses) = (.named("status"), ["completed"])
         // Times without a zone; a price per request in dollars; failed tasks are free.
         case .zimageturbo:
-            format.idColumn = "task_id"
-            (format.currencyColumn, format.currency) = (nil, "USD")
-            (format.statusColumn, format.billedStatuses) = ("status", ["SUCCESS"])
+            format.idColumn = .named("task_id")
+            (format.currencyColumn, format.currency) = (.none, "USD")
+            (format.statusColumn, format.billedStatuses) = (.named("status"), ["SUCCESS"])
         // Answers carry the header `x-request-id`; its cost reports write currencies in lower case.
         case .openAIImages:
-            format.idColumn = "request_id"
+            (format.idColumn, format.currencyColumn) = (.named("request_id"), .named("currency"))
         }
         return format
     }
@@ -95,17 +107,17 @@ extension InvoiceFormat {
         }
     }
 
-    private mutating func map(field: Substring, to column: String) throws(InvoiceFormatError) {
-        let optional = column.isEmpty ? nil : column
+    private mutating func map(field: Substring, to name: String) throws(InvoiceFormatError) {
+        let column = name.isEmpty ? InvoiceColumn.none : .named(name)
         switch field {
         case "id": idColumn = column
         case "amount": amountColumn = column
-        case "currency": currencyColumn = optional
-        case "time": timeColumn = optional
-        case "status": statusColumn = optional
+        case "currency": currencyColumn = column
+        case "time": timeColumn = column
+        case "status": statusColumn = column
         default: throw InvoiceFormatError("--map knows the fields id, amount, currency, time and status, not '\(field)'")
         }
-        guard !idColumn.isEmpty, !amountColumn.isEmpty else {
+        guard idColumn != .none, amountColumn != .none else {
             throw InvoiceFormatError("--map must name a column for '\(field)': nothing can be compared without it")
         }
     }
@@ -115,7 +127,7 @@ extension InvoiceFormat {
         if let currency, currency.wholeMatch(of: /[A-Z]{3}/) == nil {
             throw InvoiceFormatError("'\(currency)' is not a currency: write three capital letters, such as USD")
         }
-        guard currencyColumn != nil || currency != nil else {
+        guard currencyColumn != .none || currency != nil else {
             throw InvoiceFormatError("the invoice has no column for the currency: say which one it is with --currency USD")
         }
         guard Self.units.contains(unitsPerCurrency) else {
@@ -124,8 +136,8 @@ extension InvoiceFormat {
         guard Self.decimals.contains(roundingDecimals) else {
             throw InvoiceFormatError("--rounding is 0 to 6 decimals, not \(roundingDecimals)")
         }
-        if statusColumn != nil, billedStatuses.isEmpty {
-            throw InvoiceFormatError("say which words of the column '\(statusColumn ?? "")' are billed with --billed-status")
+        if let name = statusColumn.name, billedStatuses.isEmpty {
+            throw InvoiceFormatError("say which words of the column '\(name)' are billed with --billed-status")
         }
         return self
     }
@@ -133,11 +145,19 @@ extension InvoiceFormat {
     /// For the record: how a kept result was read.
     var json: JSON {
         .object([
-            ("id", .string(idColumn)), ("amount", .string(amountColumn)), ("currency", .optional(currencyColumn)),
-            ("time", .optional(timeColumn)), ("status", .optional(statusColumn)),
-            ("billed_statuses", .array(statusColumn == nil ? [] : billedStatuses.map(JSON.string))),
+            ("id", .optional(idColumn.name)), ("amount", .optional(amountColumn.name)),
+            ("currency", .optional(currencyColumn.name)), ("time", .optional(timeColumn.name)),
+            ("status", .optional(statusColumn.name)),
+            ("billed_statuses", .array(statusColumn == .none ? [] : billedStatuses.map(JSON.string))),
             ("expected_currency", .optional(currency)), ("units", .int(Int64(unitsPerCurrency))),
             ("time_zone", .string(timeZone.identifier)), ("rounding", .int(Int64(roundingDecimals))),
         ])
+    }
+}
+
+extension InvoiceColumn {
+    /// The name, once it is known.
+    var name: String? {
+        if case .named(let name) = self { name } else { nil }
     }
 }

@@ -5,7 +5,8 @@ struct InvoiceLines {
     /// An id as long as any provider's; longer ones are a wrong column.
     private static let idBytesMax = 512
 
-    private let format: InvoiceFormat
+    /// With the columns that were found.
+    let format: InvoiceFormat
     private let id, amount: Int
     private let currency, time, status: Int?
     private let billedStatuses: Set<ArraySlice<UInt8>>
@@ -13,26 +14,20 @@ struct InvoiceLines {
 
     /// Finds the columns by the first line.
     init(_ header: CSVRecord, _ format: InvoiceFormat) throws(InvoiceError) {
-        let columns = header.fields.map { String(decoding: trimmed(Array($0.utf8)[...]), as: UTF8.self) }
-        func index(_ field: String, _ column: String) throws(InvoiceError) -> Int {
-            guard let index = columns.firstIndex(of: column) else {
-                throw .columnMissing(field: field, column: column, columns: columns)
-            }
-            guard columns.lastIndex(of: column) == index else { throw .columnTwice(column: column) }
-            return index
-        }
-        func optional(_ field: String, _ column: String?) throws(InvoiceError) -> Int? {
-            guard let column else { return nil }
-            return try index(field, column)
-        }
-        id = try index("id", format.idColumn)
-        amount = try index("amount", format.amountColumn)
-        currency = try optional("currency", format.currencyColumn)
-        time = try optional("time", format.timeColumn)
-        status = try optional("status", format.statusColumn)
+        let columns = InvoiceHeader(header.fields.map { String(decoding: trimmed(Array($0.utf8)[...]), as: UTF8.self) })
+        id = try columns.required("id", format.idColumn)
+        amount = try columns.required("amount", format.amountColumn)
+        currency =
+            try format.currency == nil && format.currencyColumn != .none
+            ? columns.required("currency", format.currencyColumn) : columns.optional("currency", format.currencyColumn)
+        time = try columns.optional("time", format.timeColumn)
+        status = try columns.optional("status", format.statusColumn)
         billedStatuses = Set(format.billedStatuses.map { Array($0.utf8)[...] })
         clock = InvoiceClock(timeZone: format.timeZone)
-        self.format = format
+        var found = format
+        (found.idColumn, found.amountColumn) = (columns.column(id), columns.column(amount))
+        (found.currencyColumn, found.timeColumn) = (columns.column(currency), columns.column(time))
+        self.format = found
     }
 
     /// Appends a line as `line`, `id`, `amount`, `currency`, `at`, unless it is one that says that nothing is billed.
@@ -96,7 +91,7 @@ struct InvoiceLines {
         // OpenAI writes `usd`.
         let letters = trimmed(record.bytes(currency)).map { (97...122).contains($0) ? $0 - 32 : $0 }
         guard letters.count == 3, letters.allSatisfy({ (65...90).contains($0) }) else {
-            throw refusal(record, format.currencyColumn ?? "", currency, "is not a currency: write three letters, such as USD")
+            throw refusal(record, format.currencyColumn, currency, "is not a currency: write three letters, such as USD")
         }
         return letters[...]
     }
@@ -105,14 +100,14 @@ struct InvoiceLines {
         guard let time else { return nil }
         guard let seconds = clock.seconds(trimmed(record.bytes(time))) else {
             throw refusal(
-                record, format.timeColumn ?? "", time,
+                record, format.timeColumn, time,
                 "is not a time: write 2026-11-03T15:00:00Z, 2026-11-03 15:00:00 in --time-zone, or seconds since 1970")
         }
         return seconds
     }
 
-    private func refusal(_ record: CSVRecord, _ column: String, _ index: Int, _ advice: String) -> InvoiceError {
-        .badValue(line: record.line, column: column, value: record[index], advice: advice)
+    private func refusal(_ record: CSVRecord, _ column: InvoiceColumn, _ index: Int, _ advice: String) -> InvoiceError {
+        .badValue(line: record.line, column: column.name ?? "", value: record[index], advice: advice)
     }
 }
 
