@@ -36,6 +36,7 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 
 func program(_ name: String) -> Target {
     .executableTarget(name: name, dependencies: ["Commands", argumentParser], swiftSettings: strict)
@@ -57,6 +58,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     ],
     targets: [
         // MARK: 0 C
@@ -97,7 +99,7 @@ let package = Package(
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images",
             "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
-            unixSignals, logging, nio, hummingbirdCore,
+            unixSignals, logging, nio, hummingbirdCore, mustache,
         ]),
         program("zserve"),
         program("zadmin"),

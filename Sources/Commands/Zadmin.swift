@@ -6,7 +6,8 @@ public struct Zadmin: AsyncParsableCommand {
         commandName: "zadmin", abstract: "Runs the image service: groups, prices, accounts, keys, credits, reports.",
         subcommands: [
             Migrate.self, GroupCommand.self, PriceCommand.self, AccountCommand.self, KeyCommand.self,
-            CreditsCommand.self, QuotaCommand.self, Usage.self, ReconcileCommand.self, TaskCommand.self, Doctor.self,
+            CreditsCommand.self, QuotaCommand.self, Usage.self, StatementCommand.self, ReconcileCommand.self,
+            TaskCommand.self, Doctor.self,
         ])
 
     /// Made by the argument parser.

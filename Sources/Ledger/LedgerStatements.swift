@@ -123,5 +123,5 @@ public enum LedgerStatements {
             balance, wallet, grant, adjust, expireDue, expiringGrants, makeCode, redeemCode, withdrawCode, codes,
             quotaSubject, timeZoneKnown, setQuota, quota, quotas, history, replayed, lockKey, remember, audit, setPrice,
             prices,
-        ] + LedgerProof.all
+        ] + LedgerProof.all + InvoiceStatements.all + StatementBook.all
 }

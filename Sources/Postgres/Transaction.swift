@@ -23,6 +23,11 @@ public struct Transaction: Session {
     ) async throws(PostgresError) -> [T] {
         try await connection.query(statement, parameters, decode: decode)
     }
+
+    /// Streams text-format lines into a table; see ``Connection/copyIn(_:nextChunk:)``.
+    public func copyIn(_ sql: StaticString, nextChunk: @Sendable () throws -> [UInt8]?) async throws {
+        try await connection.copyIn(sql, nextChunk: nextChunk)
+    }
 }
 
 extension ConnectionPool {

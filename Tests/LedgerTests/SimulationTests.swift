@@ -31,7 +31,7 @@ extension LedgerSuites {
 }
 
 /// SplitMix64: the same seed gives the same run.
-private struct SeededGenerator: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15

@@ -70,7 +70,7 @@ extension SystemTests {
             }
         }
 
-        private func expectRefusal(_ outcome: Site.Outcome, line: String, advice: String) throws {
+        func expectRefusal(_ outcome: Site.Outcome, line: String, advice: String) throws {
             guard case .exited(let code) = outcome.ending else {
                 throw TestFailure("zadmin \(line) crashed: \(outcome.error)")
             }

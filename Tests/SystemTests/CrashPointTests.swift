@@ -34,6 +34,8 @@ extension SystemTests {
             ("task cancel TASK", ["cancel_tasks", "commit"]),
         ]
         private static let migration = ["migration_record"]
+        /// Of the reconciliation of an invoice, which `InvoiceTests` kills.
+        private static let invoices = ["invoice_providers", "invoice_patience", "open_invoice", "close_invoice"]
         /// Only an operator's commands get to these, and only to read: dying there changes nothing.
         private static let reads = [
             "balance", "history", "price_list", "key_list", "group_list", "account_list", "task_list", "usage",
@@ -41,7 +43,8 @@ extension SystemTests {
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
             "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
             "codes_equal_entries", "quotas_equal_tasks", "keys_have_their_tasks", "callbacks_equal_tasks",
-            "expiring_grants", "code_list", "quota_list",
+            "expiring_grants", "code_list", "quota_list", "invoice_run", "invoice_sums", "invoice_findings",
+            "invoice_runs", "statement_session", "statement_owner", "statement_sums",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -49,7 +52,8 @@ extension SystemTests {
                 let listed = try await original.run("zserve", ["crash-points"])
                 let points = listed.output.split(separator: "\n").map(String.init)
                 let effects = Set(points.map { String($0.drop { $0 != " " }.dropFirst()) })
-                let others = Set(Self.commands.flatMap(\.effects) + Self.migration + Self.elsewhere + Self.reads)
+                let others = Set(
+                    Self.commands.flatMap(\.effects) + Self.migration + Self.invoices + Self.elsewhere + Self.reads)
                 #expect(others.isSubset(of: effects), "no longer there: \(others.subtracting(effects))")
                 let own = effects.subtracting(others).sorted()
                 let twice = Self.doors.flatMap { ["before \($0):2", "after \($0):2"] }

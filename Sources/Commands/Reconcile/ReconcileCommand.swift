@@ -5,7 +5,8 @@ import Postgres
 
 struct ReconcileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reconcile", abstract: "Proves that the books agree.", subcommands: [ReconcileLedger.self])
+        commandName: "reconcile", abstract: "Proves that the books agree, with each other and with providers' invoices.",
+        subcommands: [ReconcileLedger.self, ReconcileProvider.self, ReconcileShow.self, ReconcileList.self])
 }
 
 struct ReconcileLedger: OfficeCommand {
