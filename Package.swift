@@ -97,7 +97,7 @@ let package = Package(
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images",
             "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
-            unixSignals, logging, nio, hummingbirdCore,
+            unixSignals, logging, nio, hummingbirdCore, crypto,
         ]),
         program("zserve"),
         program("zadmin"),

@@ -25,6 +25,7 @@ public struct LedgerProof: Sendable {
         ("queue_equals_tasks", "a pending task waits once, a processing task has one lease, others have neither"),
         ("counters_equal_tasks", "the counts of waiting and running tasks are right"),
         ("usage_equals_entries", "usage facts add up to the ledger"),
+        ("tasks_equal_prices", "every task was reserved and settled by the price version that it is pinned to"),
     ]
 
     /// Every drift, at most a hundred per check.
@@ -40,7 +41,7 @@ public struct LedgerProof: Sendable {
 
     static let all = [
         walletsEqualEntries, reservedEqualsLiveTasks, tasksHaveEntries, entriesHaveTasks, queueEqualsTasks,
-        countersEqualTasks, usageEqualsEntries,
+        countersEqualTasks, usageEqualsEntries, tasksEqualPrices,
     ]
 
     private static let walletsEqualEntries = Statement(
@@ -153,6 +154,21 @@ public struct LedgerProof: Sendable {
         from booked b full join used u using (account_id, mode)
         where (coalesce(u.reserved, 0), coalesce(u.settled, 0), coalesce(u.refunded, 0)) is distinct from
             (b.reserved, b.settled, b.refunded)
+        limit 100
+        """)
+
+    private static let tasksEqualPrices = Statement(
+        "tasks_equal_prices",
+        """
+        select 'task ' || t.id,
+            format('%s of %s, reserved %s, settled %s; price version %s: %s', t.operation, t.created_at, t.reserved,
+                t.settled, t.price_id, coalesce(format('%s of %s up to %s for %s from %s', p.rule, p.amount, p.units_max,
+                p.operation, p.effective_from), 'none'))
+        from tasks t left join prices p on p.id = t.price_id
+        where p.id is null or (p.model_id, p.operation) <> (t.model_id, t.operation) or p.effective_from > t.created_at
+            or t.reserved <> price_of(p.rule, p.amount, p.units_max, p.units_max)
+            or t.state = 'completed' and case when p.rule = 'per_call' then t.settled <> p.amount
+                else t.settled % greatest(p.amount, 1) <> 0 end
         limit 100
         """)
 }

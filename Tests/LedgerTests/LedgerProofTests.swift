@@ -25,10 +25,19 @@ extension LedgerSuites {
                 found: ["wallets_equal_entries: wallet <W>"]),
             Tampering(
                 sql: "update tasks set reserved = reserved + 5 where id = <P>",
-                found: ["reserved_equals_live_tasks: wallet <W>", "tasks_have_their_entries: task <P>"]),
+                found: [
+                    "reserved_equals_live_tasks: wallet <W>", "tasks_have_their_entries: task <P>",
+                    "tasks_equal_prices: task <P>",
+                ]),
             Tampering(
                 sql: "update tasks set settled = settled - 5 where id = <C>",
-                found: ["tasks_have_their_entries: task <C>"]),
+                found: ["tasks_have_their_entries: task <C>", "tasks_equal_prices: task <C>"]),
+            Tampering(
+                sql: "update tasks set price_id = (select id from prices where operation = 'edit') where id = <C>",
+                found: ["tasks_equal_prices: task <C>"]),
+            Tampering(sql: "update tasks set price_id = 424242 where id = <R>", found: ["tasks_equal_prices: task <R>"]),
+            Tampering(
+                sql: "update tasks set created_at = '1999-01-01' where id = <P>", found: ["tasks_equal_prices: task <P>"]),
             Tampering(
                 sql: """
                     set session_replication_role = replica;
