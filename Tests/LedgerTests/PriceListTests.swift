@@ -71,6 +71,9 @@ extension LedgerSuites {
             await #expect(throws: PriceRefusal.withdrawnBefore(version, at: at)) { try await database.withdraw(version) }
             let list = try await database.prices().filter { $0.scope == .generate() }
             #expect(list.map(\.version) == [version, held.version] && list.map(\.until) == [nil, nil])
+            let request = QuoteRequest(model: "z-image-turbo", operation: .generate, tier: .standard, at: hour(1))
+            let quotes = try await PriceLists().quotes([request], group: "default", in: database.pool)
+            #expect(quotes[0]?.version == held.version)
             // The date is free again.
             #expect(try await database.set(.perCall(2), from: hour(0)).replaced == nil)
         }

@@ -14,8 +14,9 @@ extension LedgerSuites {
             }
         }
 
-        /// Goal: a quote for a date is what a request of that date is admitted for. Method: random prices over some hours, set
-        /// and withdrawn as an operator does; quotes for every hour; then time passes, hour by hour, and real requests come.
+        /// Goal: a quote for a date is what a request of that date is admitted for, and both are what the history says. Method:
+        /// random prices over some hours, set and withdrawn as an operator does; quotes for every hour, held against a search
+        /// through the history; then time passes, hour by hour, and real requests come.
         @Test func aQuoteIsWhatAdmissionReserves() async throws {
             let database = try await TestDatabase.fresh(connectionsMax: 1)
             try await database.makeGroup("vip")
@@ -25,13 +26,16 @@ extension LedgerSuites {
             // Seconds that differ by hour, so that no two versions meet while they are moved.
             let dates = (0..<12).map { hour($0).addingTimeInterval(Double(60 + $0 * 7)) }
             var quotes: [[[Quote?]]] = []
+            let history = try await PriceLists().list(PriceFilter(), in: database.pool)
             for date in dates {
                 var quoted: [[Quote?]] = []
                 for group in Self.groups {
                     let requests = Self.kinds.map {
                         QuoteRequest(model: $0.model, operation: $0.operation, tier: $0.tier, at: date)
                     }
-                    quoted.append(try await PriceLists().quotes(requests, group: group, in: database.pool))
+                    let answers = try await PriceLists().quotes(requests, group: group, in: database.pool)
+                    #expect(answers.map(\.?.version) == requests.map { version(in: history, for: $0, of: group, at: date) })
+                    quoted.append(answers)
                 }
                 quotes.append(quoted)
             }
@@ -52,8 +56,24 @@ extension LedgerSuites {
             #expect(try await ledgerDrift(database).isEmpty)
         }
 
+        /// The rule in plain words: of what is not withdrawn and has begun, the own before the default's, the size before every
+        /// size, the latest before older ones.
+        private func version(
+            in history: [PriceListing], for request: QuoteRequest, of group: String, at date: Date
+        ) -> Int64? {
+            let held = history.filter { price in
+                price.state != .withdrawn && price.from <= date && [group, "default"].contains(price.group)
+                    && (price.scope.model, price.scope.operation) == (request.model, request.operation)
+                    && [nil, request.tier].contains(price.scope.tier)
+            }
+            func rank(_ price: PriceListing) -> (Int, Int, Date) {
+                (price.group == group ? 1 : 0, price.scope.tier == nil ? 0 : 1, price.from)
+            }
+            return held.max { rank($0) < rank($1) }?.version
+        }
+
         private func priceAtRandom(_ database: TestDatabase, _ hour: HourLine) async throws {
-            for _ in 0..<70 {
+            for _ in 0..<80 {
                 let kind = Self.kinds.randomElement() ?? Self.kinds[0]
                 let rule = BillingRule.allCases.randomElement() ?? .perCall
                 let terms = try PriceTerms(
@@ -63,7 +83,7 @@ extension LedgerSuites {
                 let version = try await database.set(
                     terms, for: scope, from: hour(.random(in: 0...10)), group: Self.groups.randomElement() ?? "vip"
                 ).version
-                if Int.random(in: 0..<8) == 0 { try await database.withdraw(version) }
+                if Int.random(in: 0..<5) == 0 { try await database.withdraw(version) }
             }
         }
 

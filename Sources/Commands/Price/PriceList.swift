@@ -26,20 +26,17 @@ struct PriceList: OfficeCommand {
             table.add(
                 String(price.version), price.group, price.scope.model, price.scope.operation.rawValue,
                 price.scope.tier?.rawValue ?? "every", price.terms.text, Output.time(price.from), Output.time(price.until),
-                price.stateText, price.actor ?? "-", price.reason ?? "-")
+                price.state.rawValue.replacing("_", with: " "), price.actor ?? "-", price.reasons)
         }
         Output.write(table.text)
     }
 }
 
 extension PriceListing {
-    fileprivate var stateText: String {
-        switch state {
-        case .past: "past"
-        case .inForce: "in force"
-        case .future: "future"
-        case .withdrawn: "withdrawn by \(withdrawnBy ?? "-"): \(withdrawnReason ?? "-")"
-        }
+    /// Why it was set, and why it was taken back.
+    fileprivate var reasons: String {
+        guard let withdrawnBy else { return reason ?? "-" }
+        return "\(reason ?? "-"); withdrawn by \(withdrawnBy): \(withdrawnReason ?? "-")"
     }
 
     var json: JSON {

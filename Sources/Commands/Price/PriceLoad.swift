@@ -17,7 +17,7 @@ struct PriceLoad: OfficeCommand {
 
     @Argument(help: "The file.", completion: .file(extensions: ["csv"])) var file: String
     @Option(help: "The user group.") var group: String
-    @Flag(help: "Change nothing: show what requests would reserve before and after.") var dryRun = false
+    @Flag(help: "Change nothing: show what requests of those dates reserve without the list and with it.") var dryRun = false
     @OptionGroup var change: ChangeOptions
 
     func run(in office: Office) async throws {
@@ -52,8 +52,8 @@ struct PriceLoad: OfficeCommand {
                 ]).text)
         }
         var table = Table(
-            ("FROM", .left), ("MODEL", .left), ("OPERATION", .left), ("SIZE", .left), ("RESERVES NOW", .left),
-            ("RESERVES THEN", .left))
+            ("FROM", .left), ("MODEL", .left), ("OPERATION", .left), ("SIZE", .left), ("RESERVED BEFORE", .left),
+            ("RESERVED AFTER", .left))
         for change in changes {
             table.add(
                 Output.time(change.request.at), change.request.model, change.request.operation.rawValue,
