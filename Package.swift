@@ -99,7 +99,7 @@ let package = Package(
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images",
             "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
-            unixSignals, logging, nio, hummingbirdCore, mustache,
+            unixSignals, logging, nio, hummingbirdCore, crypto, mustache,
         ]),
         program("zserve"),
         program("zadmin"),

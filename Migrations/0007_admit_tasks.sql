@@ -19,15 +19,18 @@ create type admit_verdict as enum (
     'credits_insufficient');
 
 -- The quote of one request: the group's own price before that of the group default, a price for its size before one
--- for every size, the latest before older ones.
+-- for every size, the latest before older ones. One step in the index for each of the four, however long the history.
 create function price_in_force(p_group int, p_model int, p_operation operation, p_tier text, p_at timestamptz)
 returns table (price_id bigint, rule billing_rule, quote bigint) language sql stable as $$
-    select p.id, p.rule, p.amount * p.units_max
-    from prices p join user_groups g on g.id = p.group_id
-    where p.model_id = p_model and p.operation = p_operation and p.effective_from <= p_at
-      and (p.size_tier is null or p.size_tier = p_tier)
-      and (p.group_id = p_group or g.name = 'default')
-    order by (p.group_id = p_group) desc, (p.size_tier is not null) desc, p.effective_from desc, p.id desc
+    select p.id, p.rule, price_of(p.rule, p.amount, p.units_max, p.units_max)
+    from user_groups g cross join (values (p_tier), ('')) size (tier)
+        cross join lateral (
+            select v.id, v.rule, v.amount, v.units_max from prices v
+            where v.group_id = g.id and v.model_id = p_model and v.operation = p_operation
+              and coalesce(v.size_tier, '') = size.tier and v.effective_from <= p_at and v.withdrawn_at is null
+            order by v.effective_from desc limit 1) p
+    where g.id = p_group or g.name = 'default'
+    order by (g.id = p_group) desc, (size.tier <> '') desc
     limit 1
 $$;
 

@@ -105,8 +105,7 @@ begin
         select e.*, t.period, t.account_id, t.key_id, t.group_id, t.model_id, t.price_id, t.callback_url, t.reserved,
             w.mode,
             case when e.state <> 'completed' then 0
-                when p.rule = 'per_call' then t.reserved
-                else least(t.reserved, p.amount * least(greatest(e.units, 0), p.units_max)) end settled,
+                else least(t.reserved, price_of(p.rule, p.amount, p.units_max, e.units)) end settled,
             clock_timestamp() at
         from unnest(p_ends) e join tasks t on t.id = e.task_id join prices p on p.id = t.price_id
             join wallets w on w.id = e.wallet_id),

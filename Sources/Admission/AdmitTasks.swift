@@ -30,7 +30,8 @@ public struct AdmitTasks: Sendable {
         let all = batch.map(\.submission)
         let parameters = [
             Parameter(again), Parameter(batch.map(\.id.value)), Parameter(all.map(\.keyID)),
-            Parameter(all.map(\.model)), Parameter(all.map(\.operation.rawValue)), Parameter(all.map(\.image.size.tier)),
+            Parameter(all.map(\.model)), Parameter(all.map(\.operation.rawValue)),
+            Parameter(all.map(\.image.size.tier.rawValue)),
             Parameter(all.map(\.dialect)), Parameter(all.map { JSONText($0.image.storedText) }),
             Parameter(all.map(\.callbackURL)), Parameter(all.map(\.idempotencyKey)),
             Parameter(all.map { Bytes($0.fingerprint) }),

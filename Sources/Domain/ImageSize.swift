@@ -14,8 +14,13 @@ public struct ImageSize: Sendable, Hashable {
     /// What a request without a size gets.
     public static let standard = ImageSize(width: 1024, height: 1024)
 
-    /// Prices may differ between the tiers: `standard` up to 1024 x 1024 pixels' worth of area, `large` above.
-    public var tier: String { width * height <= 1024 * 1024 ? "standard" : "large" }
+    /// The tier by the area.
+    public var tier: SizeTier { width * height <= 1024 * 1024 ? .standard : .large }
+}
+
+/// Prices may differ between the tiers: `standard` up to 1024 x 1024 pixels' worth of area, `large` above.
+public enum SizeTier: String, Sendable, CaseIterable {
+    case standard, large
 }
 
 /// The named ratios. Each is about one megapixel with sides that models like: multiples of 16, and exactly the ratio.

@@ -32,6 +32,7 @@ public struct LedgerProof: Sendable {
         ("quotas_equal_tasks", "the counters of caps are what the tasks of their windows cost or reserve"),
         ("keys_have_their_tasks", "an idempotency key names a task of its wallet"),
         ("callbacks_equal_tasks", "a final task with a callback address has one row in the outbox, a live one none"),
+        ("tasks_equal_prices", "every task was reserved and settled by the price version that it is pinned to"),
     ]
 
     /// Every drift, at most a hundred per check.
@@ -47,7 +48,7 @@ public struct LedgerProof: Sendable {
 
     static let all = [
         walletsEqualEntries, reservedEqualsLiveTasks, tasksHaveEntries, entriesHaveTasks, queueEqualsTasks,
-        countersEqualTasks, usageEqualsEntries,
+        countersEqualTasks, usageEqualsEntries, tasksEqualPrices,
     ] + aroundTasks
 
     private static let walletsEqualEntries = Statement(
@@ -161,6 +162,21 @@ public struct LedgerProof: Sendable {
         from booked b full join used u using (account_id, mode)
         where (coalesce(u.reserved, 0), coalesce(u.settled, 0), coalesce(u.refunded, 0)) is distinct from
             (b.reserved, b.settled, b.refunded)
+        limit 100
+        """)
+
+    private static let tasksEqualPrices = Statement(
+        "tasks_equal_prices",
+        """
+        select 'task ' || t.id,
+            format('%s of %s, reserved %s, settled %s; price version %s: %s', t.operation, t.created_at, t.reserved,
+                t.settled, t.price_id, coalesce(format('%s of %s up to %s for %s from %s', p.rule, p.amount, p.units_max,
+                p.operation, p.effective_from), 'none'))
+        from tasks t left join prices p on p.id = t.price_id
+        where p.id is null or (p.model_id, p.operation) <> (t.model_id, t.operation) or p.effective_from > t.created_at
+            or t.reserved <> price_of(p.rule, p.amount, p.units_max, p.units_max)
+            or t.state = 'completed' and case when p.rule = 'per_call' then t.settled <> p.amount
+                else t.settled % greatest(p.amount, 1) <> 0 end
         limit 100
         """)
 }

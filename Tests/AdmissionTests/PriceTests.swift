@@ -32,9 +32,11 @@ extension AdmissionSuites {
         @Test func aPriceOfAFutureDateIsNotYetInForce() async throws {
             let database = try await TestDatabase.fresh(connectionsMax: 1)
             let acme = try await Tenant.make(database)
-            let price = try await database.setPrice(micro: 99_000, from: "now() + interval '1 hour'")
+            try await database.setPrice(micro: 99_000, from: "now() + interval '1 hour'")
             #expect(try await reserved(acme.submission(), database) == 26_000)
-            try await database.rows("update prices set effective_from = now() where id = \(price)")
+            try await database.agePrices(by: "59 minutes")
+            #expect(try await reserved(acme.submission(), database) == 26_000)
+            try await database.agePrices(by: "1 minute")
             #expect(try await reserved(acme.submission(), database) == 99_000)
         }
 

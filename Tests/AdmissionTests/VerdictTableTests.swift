@@ -34,7 +34,9 @@ extension AdmissionSuites {
                     update user_groups set rpm = 1, burst = 1;
                     update wallets set rate_tat = (extract(epoch from now()) * 1000000)::bigint + 3600000000
                     """),
-            Step(verdict: "price_missing", sql: "delete from prices"),
+            Step(
+                verdict: "price_missing",
+                sql: "update models set name = 'retired'; insert into models (name) values ('z-image-turbo')"),
             Step(verdict: "model_forbidden", sql: "update user_groups set models = '{other}'"),
             Step(verdict: "model_unknown", sql: "update models set enabled = false"),
             Step(verdict: "replayed", sql: "select 1", idempotencyKey: "first"),

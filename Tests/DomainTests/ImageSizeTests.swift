@@ -11,7 +11,7 @@ import Testing
         #expect(size.width % 16 == 0 && size.height % 16 == 0)
         #expect(Limits.sidePixels.contains(size.width) && Limits.sidePixels.contains(size.height))
         #expect((900_000...1_048_576).contains(size.width * size.height), "about a megapixel")
-        #expect(size.tier == "standard")
+        #expect(size.tier == .standard)
         #expect(AspectRatio(rawValue: ratio.rawValue) == ratio)
     }
 
@@ -23,10 +23,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (1024, 1024, "standard"), (1, 1, "standard"), (2048, 512, "standard"), (1025, 1024, "large"), (1536, 1536, "large"),
-        (1048576, 1, "standard"), (1048577, 1, "large"),
-    ])
-    func tierFollowsTheArea(width: Int, height: Int, tier: String) {
+        (1024, 1024, .standard), (1, 1, .standard), (2048, 512, .standard), (1025, 1024, .large), (1536, 1536, .large),
+        (1048576, 1, .standard), (1048577, 1, .large),
+    ] as [(Int, Int, SizeTier)])
+    func tierFollowsTheArea(width: Int, height: Int, tier: SizeTier) {
         #expect(ImageSize(width: width, height: height).tier == tier)
     }
 

@@ -94,6 +94,49 @@ extension LedgerSuites {
             }
         }
 
+        /// Prices are not changed either, but one that is not in force yet can be withdrawn once, and nothing else of it.
+        static let repricings = [
+            "update prices set amount = 0", "update prices set effective_from = now() + interval '2 days' where id = <F>",
+            "update prices set amount = 0, withdrawn_at = now() where id = <F>", "update prices set reason = 'x' where id = <F>",
+            "update prices set withdrawn_at = '1999-01-01' where id = <N>", "update prices set withdrawn_at = null where id = <W>",
+            "update prices set withdrawn_at = now() where id = <S>", "delete from prices where id = <F>", "truncate prices",
+        ]
+
+        @Test func whatWasPricedStays() async throws {
+            let database = try await TestDatabase.fresh(connectionsMax: 1)
+            let ids = [
+                ("<N>", try await database.setPrice(micro: 1)),
+                ("<S>", try await database.setPrice(micro: 2, from: "now() + interval '50 seconds'")),
+                ("<F>", try await database.setPrice(micro: 3, from: "now() + interval '1 day'")),
+                ("<W>", try await database.setPrice(micro: 4, from: "now() + interval '2 days'")),
+            ]
+            try await database.rows("update prices set withdrawn_at = now(), withdrawn_by = 'me' where id = \(ids[3].1)")
+            let before = try await database.rows("select p::text from prices p order by id")
+            for sql in Self.repricings {
+                let filled = ids.reduce(sql) { $0.replacing($1.0, with: "\($1.1)") }
+                let error = try await refusal(filled, database)
+                #expect(error?.sqlState == "42501" && error?.constraint == "prices_immutable", "\(filled)")
+            }
+            #expect(try await database.rows("select p::text from prices p order by id") == before)
+            let late = try await refusal(
+                "update prices set withdrawn_at = effective_from where id = \(ids[2].1)", database)
+            #expect(late?.constraint == "prices_withdrawn_before_in_force")
+        }
+
+        @Test func noTwoVersionsTakeOverAtOneMoment() async throws {
+            let database = try await TestDatabase.fresh(connectionsMax: 1)
+            let date = "date_trunc('day', now()) + interval '3 days'"
+            for tier in [nil, "large"] {
+                let first = try await database.setPrice(tier: tier, micro: 1, from: date)
+                let error = await #expect(throws: PostgresError.self) {
+                    try await database.setPrice(tier: tier, micro: 2, from: date)
+                }
+                #expect(error?.constraint == "prices_in_force")
+                try await database.rows("update prices set withdrawn_at = now() where id = \(first)")
+                try await database.setPrice(tier: tier, micro: 2, from: date)
+            }
+        }
+
         static let forbidden = [
             "update wallets set available = available + 1, granted = granted + 1",
             "insert into entries (period, wallet_id, kind, debit, credit, amount) values "
@@ -102,7 +145,9 @@ extension LedgerSuites {
             "update tasks set state = 'pending'", "delete from queue", "delete from leases", "delete from idempotency",
             "insert into usage_facts select * from usage_facts", "delete from audit_log",
             "update audit_log set actor = 'x'",
-            "update prices set amount = 0", "update auth_epoch set epoch = 0",
+            "update prices set amount = 0", "update prices set withdrawn_at = now()", "delete from prices",
+            "insert into prices (group_id, model_id, operation, rule, amount) values (1, 1, 'generate', 'per_call', 0)",
+            "alter table prices disable trigger all", "update auth_epoch set epoch = 0",
             "update api_keys set hash = '$argon2id$x'", "update api_keys set wallet_id = 1",
             "drop table tasks", "create table mine (n int)", "alter table entries disable trigger all",
             "update installation set secret_fingerprint = 'x'",

@@ -28,11 +28,21 @@ extension LedgerSuites {
                 sql: "update tasks set reserved = reserved + 5 where id = <P>",
                 found: [
                     "reserved_equals_live_tasks: wallet <W>", "tasks_have_their_entries: task <P>",
-                    "quotas_equal_tasks: cap <Q> of account <A>",
+                    "quotas_equal_tasks: cap <Q> of account <A>", "tasks_equal_prices: task <P>",
                 ]),
             Tampering(
                 sql: "update tasks set settled = settled - 5 where id = <C>",
-                found: ["tasks_have_their_entries: task <C>", "quotas_equal_tasks: cap <Q> of account <A>"]),
+                found: [
+                    "tasks_have_their_entries: task <C>", "quotas_equal_tasks: cap <Q> of account <A>",
+                    "tasks_equal_prices: task <C>",
+                ]),
+            Tampering(
+                sql: "update tasks set price_id = (select id from prices where operation = 'edit') where id = <C>",
+                found: ["tasks_equal_prices: task <C>"]),
+            Tampering(sql: "update tasks set price_id = 424242 where id = <R>", found: ["tasks_equal_prices: task <R>"]),
+            Tampering(
+                sql: "update tasks set created_at = '1999-01-01' where id = <P>",
+                found: ["tasks_equal_prices: task <P>", "quotas_equal_tasks: cap <Q> of account <A>"]),
             Tampering(
                 sql: """
                     set session_replication_role = replica;

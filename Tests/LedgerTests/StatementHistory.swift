@@ -102,7 +102,8 @@ struct StatementHistory {
         let time = at.formatted(.iso8601)
         rows.append(
             "('\(task?.period ?? "\(month)-01")', \(walletID), '\(kind)', '\(debit)', '\(credit)', \(amount), "
-                + (task.map { "\($0.id), \(price.id)" } ?? "null, null") + ", '\(time)')")
+                + (task.map { "\($0.id), \(price.id)" } ?? "null, null")
+                + ", '\(time)', \(kind == "expire" ? "1" : "null"), 'test', 'test')")
         totals[debit, default: 0] -= amount
         totals[credit, default: 0] += amount
         balance = StatementBalance(
@@ -116,7 +117,8 @@ struct StatementHistory {
         // In any order: the numbers of entries need not follow their times.
         try await database.rows(
             """
-            insert into entries (period, wallet_id, kind, debit, credit, amount, task_id, price_id, at)
+            insert into entries (period, wallet_id, kind, debit, credit, amount, task_id, price_id, at, grant_id, reason,
+                actor)
             values \(rows.shuffled().joined(separator: ", "))
             """)
         try await database.rows(

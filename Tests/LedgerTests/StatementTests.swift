@@ -124,8 +124,8 @@ extension LedgerSuites {
             // Nearly all entries are this wallet's, so that reading everything would be cheapest.
             try await database.rows(
                 """
-                insert into entries (period, wallet_id, kind, debit, credit, amount)
-                select credit_month(now()), \(acme.walletID), 'grant', 'granted', 'available', 0
+                insert into entries (period, wallet_id, kind, debit, credit, amount, reason, actor)
+                select credit_month(now()), \(acme.walletID), 'grant', 'granted', 'available', 0, 'test', 'test'
                 from generate_series(1, 5000);
                 analyze entries
                 """)

@@ -40,6 +40,17 @@ extension TestDatabase {
             """)
     }
 
+    /// Lets time pass for prices: their dates move back by an SQL interval such as `1 hour`.
+    public func agePrices(by interval: String) async throws {
+        try await rows(
+            """
+            alter table prices disable trigger prices_immutable;
+            update prices set effective_from = effective_from - interval '\(interval)',
+                created_at = created_at - interval '\(interval)', withdrawn_at = withdrawn_at - interval '\(interval)';
+            alter table prices enable trigger prices_immutable
+            """)
+    }
+
     /// All that a refusal may not touch, as text.
     public func moneyState() async throws -> [String?] {
         try await rows(

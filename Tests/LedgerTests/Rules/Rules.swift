@@ -71,7 +71,7 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
         ]),
         BrokenBuild(.settleWithinReservation, "units beyond the most are charged", [
             replace(
-                close, "else least(t.reserved, p.amount * least(greatest(e.units, 0), p.units_max)) end settled",
+                close, "else least(t.reserved, price_of(p.rule, p.amount, p.units_max, e.units)) end settled",
                 "else p.amount * greatest(e.units, 0) end settled"),
             replace(queue, "check (settled between 0 and reserved)", "check (settled >= 0)"),
         ]),
