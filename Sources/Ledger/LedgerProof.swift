@@ -25,11 +25,13 @@ public struct LedgerProof: Sendable {
         ("queue_equals_tasks", "a pending task waits once, a processing task has one lease, others have neither"),
         ("counters_equal_tasks", "the counts of waiting and running tasks are right"),
         ("usage_equals_entries", "usage facts add up to the ledger"),
+        ("rollups_equal_usage", "usage rollups hold the facts that are folded, each once: reports add the others"),
     ]
 
     /// Every drift, at most a hundred per check.
     public func run(in transaction: Transaction) async throws(PostgresError) -> [Drift] {
         var drifts: [Drift] = []
+        try await transaction.execute(Self.patience)
         for statement in Self.all {
             drifts += try await transaction.query(statement, []) { (row) throws(PostgresError) in
                 Drift(check: statement.name, subject: try row.get(0), finding: try row.get(1))
@@ -40,8 +42,11 @@ public struct LedgerProof: Sendable {
 
     static let all = [
         walletsEqualEntries, reservedEqualsLiveTasks, tasksHaveEntries, entriesHaveTasks, queueEqualsTasks,
-        countersEqualTasks, usageEqualsEntries,
+        countersEqualTasks, usageEqualsEntries, rollupsEqualUsage,
     ]
+
+    /// The proof reads everything that there is, which takes longer than a statement of the service may.
+    private static let patience = Statement("proof_patience", "select set_config('statement_timeout', '3h', true)")
 
     private static let walletsEqualEntries = Statement(
         "wallets_equal_entries",
@@ -153,6 +158,29 @@ public struct LedgerProof: Sendable {
         from booked b full join used u using (account_id, mode)
         where (coalesce(u.reserved, 0), coalesce(u.settled, 0), coalesce(u.refunded, 0)) is distinct from
             (b.reserved, b.settled, b.refunded)
+        limit 100
+        """)
+
+    private static let rollupsEqualUsage = Statement(
+        "rollups_equal_usage",
+        """
+        with lines as (
+            select grain, at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
+                cancelled, reserved, settled, refunded, cost
+            from usage_rollups
+            union all
+            select g.grain, g.at, f.mode, f.group_id, f.model_id, g.account_id, g.key_id, f.provider, f.currency,
+                -f.submitted, -f.completed, -f.failed, -f.cancelled, -f.reserved, -f.settled, -f.refunded, -f.cost
+            from usage_lines f cross join usage_grains(f.at, f.account_id, f.key_id) g
+            where f.id <= (select folded_to from usage_fold))
+        select case grain when 'day' then format('group %s (%s)', group_id, mode)
+                else format('account %s (%s)', account_id, mode) end,
+            format('rollup %s of %s, rollup less facts %s', grain, to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24":00"'),
+                (sum(submitted), sum(completed), sum(failed), sum(cancelled), sum(reserved), sum(settled), sum(refunded),
+                 sum(cost)))
+        from lines group by grain, at, mode, group_id, model_id, account_id, key_id, provider, currency
+        having (sum(submitted), sum(completed), sum(failed), sum(cancelled), sum(reserved), sum(settled), sum(refunded),
+            sum(cost)) <> (0, 0, 0, 0, 0, 0, 0, 0)
         limit 100
         """)
 }
