@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import Images
 import Postgres
+import Reports
 import Vips
 
 struct Doctor: OfficeCommand {
@@ -53,6 +54,7 @@ struct Doctor: OfficeCommand {
             ("database", { try await database(office) }),
             ("schema", { try await schema(office) }),
             ("clock", { try await clock(office) }),
+            ("usage rollups", { try await rollups(office) }),
             ("secret", { _ = try await office.secret(); return "belongs to this database" }),
             ("image store", { try await store(office) }),
             ("sandbox engine", { try engine() }),
@@ -85,6 +87,16 @@ struct Doctor: OfficeCommand {
             throw CommandError("this machine's clock differs from the database's by \(Int(difference)) s: set up NTP")
         }
         return "within 2 seconds of the database's"
+    }
+
+    private func rollups(_ office: Office) async throws -> String {
+        let backlog = try await UsageFold().backlog(in: office.pool)
+        guard backlog < 1_000_000 else {
+            throw CommandError(
+                "about \(backlog) usage facts are not folded, so reports are slow: start zserve, or end the oldest "
+                    + "transaction of the database server (pg_stat_activity, pg_prepared_xacts)")
+        }
+        return "about \(backlog) usage facts to fold"
     }
 
     private func store(_ office: Office) async throws -> String {

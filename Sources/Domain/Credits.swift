@@ -14,15 +14,16 @@ public struct Credits: Sendable, Hashable, Comparable, CustomStringConvertible {
     public static func < (left: Credits, right: Credits) -> Bool { left.micro < right.micro }
 
     /// The shortest exact decimal: `0.026`, `3`, `-1.5`.
-    public var description: String {
-        let (whole, fraction) = micro.magnitude.quotientAndRemainder(dividingBy: 1_000_000)
-        var text = micro < 0 ? "-\(whole)" : "\(whole)"
-        guard fraction > 0 else { return text }
-        let digits = String(fraction)
-        text += "." + String(repeating: "0", count: 6 - digits.count) + digits
-        while text.hasSuffix("0") { text.removeLast() }
-        return text
-    }
+    public var description: String { decimalText(micro, decimals: 6) }
+}
+
+/// The shortest exact decimal of a number whose last digits are decimals.
+func decimalText(_ number: some SignedInteger & FixedWidthInteger, decimals: Int) -> String {
+    let digits = String(number.magnitude)
+    let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.utf8.count)) + digits
+    var fraction = padded.suffix(decimals)
+    while fraction.last == "0" { fraction.removeLast() }
+    return (number < 0 ? "-" : "") + padded.dropLast(decimals) + (fraction.isEmpty ? "" : "." + fraction)
 }
 
 /// Why a text is not an amount of credits.

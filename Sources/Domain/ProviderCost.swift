@@ -10,4 +10,7 @@ public struct ProviderCost: Sendable, Hashable {
         self.micro = micro
         self.currency = currency
     }
+
+    /// The amount without its currency, as the shortest exact decimal.
+    public var amount: String { decimalText(micro, decimals: 6) }
 }

@@ -3,6 +3,7 @@ import Ledger
 public import Logging
 public import Postgres
 public import Queue
+import Reports
 
 /// Step 6: what keeps the house in order. Every node does it; doing it twice is harmless.
 public struct Recover: Sendable {
@@ -10,6 +11,7 @@ public struct Recover: Sendable {
     private let queue: TaskQueue
     private let store: any ImageStore
     private let hints: Hints
+    private let foldUsage = UsageFold()
     private let nowSeconds: @Sendable () -> Int64
     private let logger: Logger
 
@@ -29,8 +31,17 @@ public struct Recover: Sendable {
         self.logger = logger
     }
 
-    /// Rescues tasks of dead nodes and expires grants every few seconds, and keeps house every hour, until the task is cancelled.
+    /// Rescues tasks of dead nodes, expires grants and folds usage every few seconds, and keeps house every hour, until the
+    /// task is cancelled.
     public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await rescueAndKeepHouse() }
+            // Beside it, because lost tasks must not wait for the minutes that a large backlog of facts takes.
+            group.addTask { await keepFolding() }
+        }
+    }
+
+    private func rescueAndKeepHouse() async {
         var nextHouse = ContinuousClock.now
         while !Task.isCancelled {
             await rescue()
@@ -38,6 +49,17 @@ public struct Recover: Sendable {
             if ContinuousClock.now >= nextHouse {
                 await keepHouse()
                 nextHouse = .now + .seconds(3600)
+            }
+            try? await Task.sleep(for: .seconds(3))
+        }
+    }
+
+    private func keepFolding() async {
+        while !Task.isCancelled {
+            do {
+                while try await foldUsage(in: pool) > 0, !Task.isCancelled {}
+            } catch {
+                logger.warning("cannot fold usage", metadata: ["error": "\(error)"])
             }
             try? await Task.sleep(for: .seconds(3))
         }

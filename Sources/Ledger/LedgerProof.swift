@@ -33,11 +33,13 @@ public struct LedgerProof: Sendable {
         ("keys_have_their_tasks", "an idempotency key names a task of its wallet"),
         ("callbacks_equal_tasks", "a final task with a callback address has one row in the outbox, a live one none"),
         ("tasks_equal_prices", "every task was reserved and settled by the price version that it is pinned to"),
+        ("rollups_equal_usage", "usage rollups hold the facts that are folded, each once: reports add the others"),
     ]
 
     /// Every drift, at most a hundred per check.
     public func run(in transaction: Transaction) async throws(PostgresError) -> [Drift] {
         var drifts: [Drift] = []
+        try await transaction.execute(Self.patience)
         for statement in Self.all {
             drifts += try await transaction.query(statement, []) { (row) throws(PostgresError) in
                 Drift(check: statement.name, subject: try row.get(0), finding: try row.get(1))
@@ -48,8 +50,11 @@ public struct LedgerProof: Sendable {
 
     static let all = [
         walletsEqualEntries, reservedEqualsLiveTasks, tasksHaveEntries, entriesHaveTasks, queueEqualsTasks,
-        countersEqualTasks, usageEqualsEntries, tasksEqualPrices,
+        countersEqualTasks, usageEqualsEntries, tasksEqualPrices, rollupsEqualUsage,
     ] + aroundTasks
+
+    /// The proof reads everything that there is, which takes longer than a statement of the service may.
+    private static let patience = Statement("proof_patience", "select set_config('statement_timeout', '3h', true)")
 
     private static let walletsEqualEntries = Statement(
         "wallets_equal_entries",
@@ -177,6 +182,29 @@ public struct LedgerProof: Sendable {
             or t.reserved <> price_of(p.rule, p.amount, p.units_max, p.units_max)
             or t.state = 'completed' and case when p.rule = 'per_call' then t.settled <> p.amount
                 else t.settled % greatest(p.amount, 1) <> 0 end
+        limit 100
+        """)
+
+    private static let rollupsEqualUsage = Statement(
+        "rollups_equal_usage",
+        """
+        with lines as (
+            select grain, at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
+                cancelled, reserved, settled, refunded, cost
+            from usage_rollups
+            union all
+            select g.grain, g.at, f.mode, f.group_id, f.model_id, g.account_id, g.key_id, f.provider, f.currency,
+                -f.submitted, -f.completed, -f.failed, -f.cancelled, -f.reserved, -f.settled, -f.refunded, -f.cost
+            from usage_lines f cross join usage_grains(f.at, f.account_id, f.key_id) g
+            where f.id <= (select folded_to from usage_fold))
+        select case grain when 'day' then format('group %s (%s)', group_id, mode)
+                else format('account %s (%s)', account_id, mode) end,
+            format('rollup %s of %s, rollup less facts %s', grain, to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24":00"'),
+                (sum(submitted), sum(completed), sum(failed), sum(cancelled), sum(reserved), sum(settled), sum(refunded),
+                 sum(cost)))
+        from lines group by grain, at, mode, group_id, model_id, account_id, key_id, provider, currency
+        having (sum(submitted), sum(completed), sum(failed), sum(cancelled), sum(reserved), sum(settled), sum(refunded),
+            sum(cost)) <> (0, 0, 0, 0, 0, 0, 0, 0)
         limit 100
         """)
 }

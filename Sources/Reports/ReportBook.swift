@@ -1,18 +1,6 @@
 public import Domain
 public import Postgres
 
-/// A name that a report was asked for does not exist.
-public enum ReportError: Error, CustomStringConvertible {
-    case unknown(kind: String, name: String)
-
-    public var description: String {
-        switch self {
-        case .unknown("model", let name): "there is no model '\(name)': see `zadmin price list`"
-        case .unknown(let kind, let name): "there is no \(kind) '\(name)': see `zadmin \(kind) list`"
-        }
-    }
-}
-
 /// Read-only answers about tasks and usage.
 public struct ReportBook: Sendable {
     /// The book has no state.
@@ -31,27 +19,48 @@ public struct ReportBook: Sendable {
             ReportsStatements.tasks, [Parameter(account), Parameter(state?.rawValue)], decode: Self.view)
     }
 
-    /// Usage by the dimension that the query names.
+    /// Usage by the dimension that the query names: exact, with all that is committed, whatever is folded.
     public func usage(_ query: UsageQuery, in session: any Session) async throws -> [UsageLine] {
-        let known = try await session.one(
-            ReportsStatements.known, [Parameter(query.group), Parameter(query.account), Parameter(query.model)]
-        ) { (row) throws(PostgresError) in
-            (group: try row.get(0, as: Bool.self), account: try row.get(1, as: Bool.self),
-                model: try row.get(2, as: Bool.self))
-        }
-        if !known.group { throw ReportError.unknown(kind: "group", name: query.group ?? "") }
-        if !known.account { throw ReportError.unknown(kind: "account", name: query.account ?? "") }
-        if !known.model { throw ReportError.unknown(kind: "model", name: query.model ?? "") }
+        try query.checkPeriod()
+        try await checkNames(query, in: session)
         let parameters = [
             Parameter(query.group), Parameter(query.account), Parameter(query.keyID), Parameter(query.model),
             Parameter(query.from), Parameter(query.to), Parameter(query.mode.rawValue), Parameter(query.by.rawValue),
+            Parameter(query.grain),
         ]
-        return try await session.query(ReportsStatements.usage, parameters) { (row) throws(PostgresError) in
-            UsageLine(
-                label: try row.get(0), submitted: try row.get(1), completed: try row.get(2), failed: try row.get(3),
-                cancelled: try row.get(4), reserved: Credits(micro: try row.get(5)),
-                settled: Credits(micro: try row.get(6)), refunded: Credits(micro: try row.get(7)))
+        let rows = try await session.query(ReportsStatements.usage, parameters, decode: Self.line)
+        guard rows.count <= ReportsStatements.usageRowsMax else { throw ReportError.tooManyRows(ReportsStatements.usageRowsMax) }
+        // The rows of a label stand together, one for each currency.
+        return rows.reduce(into: []) { lines, row in
+            if let last = lines.last, last.label == row.label {
+                lines[lines.count - 1] = .total([last, row], label: row.label)
+            } else {
+                lines.append(row)
+            }
         }
+    }
+
+    private func checkNames(_ query: UsageQuery, in session: any Session) async throws {
+        let names = [
+            ("group", query.group), ("account", query.account), ("key", query.keyID.map(String.init)), ("model", query.model),
+        ]
+        let parameters = [
+            Parameter(query.group), Parameter(query.account), Parameter(query.keyID), Parameter(query.model),
+        ]
+        let known = try await session.one(ReportsStatements.known, parameters) { (row) throws(PostgresError) in
+            [try row.get(0, as: Bool.self), try row.get(1), try row.get(2), try row.get(3)]
+        }
+        for ((kind, name), isKnown) in zip(names, known) where !isKnown {
+            throw ReportError.unknown(kind: kind, name: name ?? "")
+        }
+    }
+
+    @Sendable private static func line(_ row: Row) throws(PostgresError) -> UsageLine {
+        let cost = ProviderCost(micro: try row.get(9), currency: try row.get(1))
+        return UsageLine(
+            label: try row.get(0), submitted: try row.get(2), completed: try row.get(3), failed: try row.get(4),
+            cancelled: try row.get(5), reserved: Credits(micro: try row.get(6)), settled: Credits(micro: try row.get(7)),
+            refunded: Credits(micro: try row.get(8)), costs: cost.micro == 0 ? [] : [cost])
     }
 
     @Sendable private static func view(_ row: Row) throws(PostgresError) -> TaskView {

@@ -1,6 +1,6 @@
 public import Postgres
 
-/// Every statement of the reports. They only read.
+/// Every statement of the reports. They only read, except for the fold.
 public enum ReportsStatements {
     /// One task by its number.
     static let task = Statement(
@@ -30,27 +30,47 @@ public enum ReportsStatements {
             and ($2::text is null or t.state::text = $2)
         order by t.id desc limit 200
         """)
-    /// One row per value of a dimension.
+    /// More rows than this are refused, because a sum over a part of them would pass for the total.
+    static let usageRowsMax = 100_000
+    /// One row per value of a dimension and currency of costs, from the rollups of one grain (partition pruning) and the
+    /// facts that are not folded yet (index `usage_facts_id`), in one snapshot. The limit is one above `usageRowsMax`.
     static let usage = Statement(
         "usage",
         """
         select case $8::text
-                when 'day' then to_char(f.at at time zone 'UTC', 'YYYY-MM-DD')
-                when 'hour' then to_char(f.at at time zone 'UTC', 'YYYY-MM-DD HH24":00"')
-                when 'account' then a.name
-                when 'key' then f.key_id::text
-                when 'model' then m.name
-                else coalesce(f.provider, '-') end label,
-            count(*) filter (where f.event = 'submitted'), count(*) filter (where f.event = 'completed'),
-            count(*) filter (where f.event = 'failed'), count(*) filter (where f.event = 'cancelled'),
-            sum(f.reserved)::bigint, sum(f.settled)::bigint, sum(f.refunded)::bigint
-        from usage_facts f join accounts a on a.id = f.account_id join models m on m.id = f.model_id
-            join user_groups g on g.id = f.group_id
-        where f.mode = $7::account_mode
-            and ($1::text is null or g.name = $1) and ($2::text is null or a.name = $2)
-            and ($3::bigint is null or f.key_id = $3) and ($4::text is null or m.name = $4)
-            and ($5::timestamptz is null or f.at >= $5) and ($6::timestamptz is null or f.at < $6)
-        group by 1 order by 1 limit 10000
+                when 'day' then to_char(s.moment at time zone 'UTC', 'YYYY-MM-DD')
+                when 'hour' then to_char(s.moment at time zone 'UTC', 'YYYY-MM-DD HH24":00"')
+                when 'group' then (select g.name from user_groups g where g.id = s.number)
+                when 'account' then (select a.name from accounts a where a.id = s.number)
+                when 'key' then s.number::text
+                when 'model' then (select m.name from models m where m.id = s.number)
+                else coalesce(nullif(s.provider, ''), '-') end label,
+            s.currency, s.submitted, s.completed, s.failed, s.cancelled, s.reserved, s.settled, s.refunded, s.cost
+        from (
+            select case $8 when 'day' then date_trunc('day', u.at, 'UTC') when 'hour' then u.at end moment,
+                case $8 when 'group' then u.group_id when 'account' then u.account_id when 'key' then u.key_id
+                    when 'model' then u.model_id end number,
+                case $8 when 'provider' then u.provider end provider, u.currency,
+                sum(u.submitted)::bigint submitted, sum(u.completed)::bigint completed, sum(u.failed)::bigint failed,
+                sum(u.cancelled)::bigint cancelled, sum(u.reserved)::bigint reserved, sum(u.settled)::bigint settled,
+                sum(u.refunded)::bigint refunded, sum(u.cost)::bigint as cost
+            from (
+                select at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
+                    cancelled, reserved, settled, refunded, cost
+                from usage_rollups where grain = $9::usage_grain
+                union all
+                select at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
+                    cancelled, reserved, settled, refunded, cost
+                from usage_tail) u
+            where u.mode = $7::account_mode
+                and ($1::text is null or u.group_id = (select id from user_groups where name = $1))
+                and ($2::text is null or u.account_id = (select id from accounts where name = $2))
+                and ($3::bigint is null
+                    or u.key_id = $3 and u.account_id = (select account_id from api_keys where id = $3))
+                and ($4::text is null or u.model_id = (select id from models where name = $4))
+                and u.at >= coalesce($5::timestamptz, '-infinity') and u.at < coalesce($6::timestamptz, 'infinity')
+            group by 1, 2, 3, 4) s
+        order by s.moment, case $8 when 'key' then s.number end, label, s.currency limit 100001
         """)
     /// Whether the names that a report is narrowed by exist.
     static let known = Statement(
@@ -58,9 +78,15 @@ public enum ReportsStatements {
         """
         select ($1::text is null or exists (select from user_groups where name = $1)),
             ($2::text is null or exists (select from accounts where name = $2)),
-            ($3::text is null or exists (select from models where name = $3))
+            ($3::bigint is null or exists (select from api_keys where id = $3)),
+            ($4::text is null or exists (select from models where name = $4))
         """)
+    static let fold = Statement("usage_fold", "select fold_usage()")
+    /// By ids, of which some were never used; counting would read every fact.
+    static let backlog = Statement(
+        "usage_backlog",
+        "select coalesce((select max(id) from usage_facts), 0) - folded_to from usage_fold")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [task, tasks, usage, known]
+    public static let all = [task, tasks, usage, known, fold, backlog]
 }

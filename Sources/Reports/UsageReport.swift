@@ -5,7 +5,7 @@ public import Foundation
 public struct UsageQuery: Sendable {
     /// The dimension of its rows.
     public enum Dimension: String, Sendable, CaseIterable {
-        case day, hour, account, key, model, provider
+        case day, hour, group, account, key, model, provider
     }
 
     /// A user group's name.
@@ -16,9 +16,9 @@ public struct UsageQuery: Sendable {
     public var keyID: Int64?
     /// A model's name.
     public var model: String?
-    /// The first moment.
+    /// The first moment: a full hour in UTC.
     public var from: Date?
-    /// The first moment after it.
+    /// The first moment after it: a full hour in UTC.
     public var to: Date?
     /// Live or test.
     public var mode: AccountMode = .live
@@ -27,11 +27,33 @@ public struct UsageQuery: Sendable {
 
     /// A report of all live usage by day.
     public init() {}
+
+    /// Refuses a period that the rollups cannot answer exactly, or that is empty.
+    func checkPeriod() throws(ReportError) {
+        for bound in [from, to].compactMap({ $0 }) where !bound.isMultiple(ofSeconds: 3600) {
+            throw .notFullHour(bound)
+        }
+        if let from, let to, from >= to { throw .emptyPeriod(from: from, to: to) }
+    }
+
+    /// The coarsest rollups that answer exactly, as the database names them.
+    var grain: String {
+        let isOfFullDays = [from, to].compactMap { $0 }.allSatisfy { $0.isMultiple(ofSeconds: 86_400) }
+        guard by != .hour, isOfFullDays else { return "hour" }
+        let tellsAccountsApart = account != nil || keyID != nil || by == .account || by == .key
+        return tellsAccountsApart ? "account_day" : "day"
+    }
+}
+
+extension Date {
+    fileprivate func isMultiple(ofSeconds seconds: Double) -> Bool {
+        timeIntervalSince1970.truncatingRemainder(dividingBy: seconds) == 0
+    }
 }
 
 /// One row of a usage report, or its total.
 public struct UsageLine: Sendable, Equatable {
-    /// The day, hour, account, key, model or provider.
+    /// The day, hour, group, account, key, model or provider.
     public let label: String
     /// Tasks submitted.
     public let submitted: Int64
@@ -47,28 +69,19 @@ public struct UsageLine: Sendable, Equatable {
     public let settled: Credits
     /// Credits that came back.
     public let refunded: Credits
-
-    /// A row of a report.
-    public init(
-        label: String, submitted: Int64, completed: Int64, failed: Int64, cancelled: Int64, reserved: Credits,
-        settled: Credits, refunded: Credits
-    ) {
-        self.label = label
-        self.submitted = submitted
-        self.completed = completed
-        self.failed = failed
-        self.cancelled = cancelled
-        self.reserved = reserved
-        self.settled = settled
-        self.refunded = refunded
-    }
+    /// What providers are expected to bill, one for each currency, in the order of their names; none is 0.
+    public let costs: [ProviderCost]
 
     /// The sum of rows.
-    public static func total(_ lines: [UsageLine]) -> UsageLine {
+    public static func total(_ lines: [UsageLine], label: String = "total") -> UsageLine {
         func sum(_ value: (UsageLine) -> Int64) -> Int64 { lines.reduce(0) { $0 + value($1) } }
+        let costs = Dictionary(grouping: lines.flatMap(\.costs), by: \.currency).map { currency, costs in
+            ProviderCost(micro: costs.reduce(0) { $0 + $1.micro }, currency: currency)
+        }
         return UsageLine(
-            label: "total", submitted: sum(\.submitted), completed: sum(\.completed), failed: sum(\.failed),
+            label: label, submitted: sum(\.submitted), completed: sum(\.completed), failed: sum(\.failed),
             cancelled: sum(\.cancelled), reserved: Credits(micro: sum(\.reserved.micro)),
-            settled: Credits(micro: sum(\.settled.micro)), refunded: Credits(micro: sum(\.refunded.micro)))
+            settled: Credits(micro: sum(\.settled.micro)), refunded: Credits(micro: sum(\.refunded.micro)),
+            costs: costs.sorted { $0.currency < $1.currency })
     }
 }

@@ -101,6 +101,16 @@ import Testing
         for table in tables { #expect(try await database.rows("select to_regclass('\(table)')") == [[table]]) }
     }
 
+    @Test func usageIsFolded() async throws {
+        let database = try await TestDatabase.fresh()
+        let tenant = try await Tenant.make(database)
+        for _ in 0..<3 { _ = try await admit(database, tenant.submission()) }
+        try await recovering(database) { _ in
+            try await eventually { try await database.number("select count(*) from usage_tail") == 0 }
+        }
+        #expect(try await database.number("select sum(submitted)::bigint from usage_hours") == 3)
+    }
+
     @Test func recoveringTwiceAtOnceIsHarmless() async throws {
         let database = try await TestDatabase.fresh()
         let tenant = try await Tenant.make(database)

@@ -91,10 +91,22 @@ extension LedgerSuites {
                 sql: "update wallets set running = 0 where id = <W>", found: ["counters_equal_tasks: wallet <W>"]),
             Tampering(
                 sql: "update usage_facts set settled = settled + 1 where account_id = <A> and event = 'completed'",
-                found: ["usage_equals_entries: account <A> (live)"]),
+                found: ["usage_equals_entries: account <A> (live)", accountRollup, groupRollup]),
             Tampering(
                 sql: "delete from usage_facts where account_id = <A>",
-                found: ["usage_equals_entries: account <A> (live)"]),
+                found: ["usage_equals_entries: account <A> (live)", accountRollup, groupRollup]),
+            Tampering(
+                sql: "update usage_hours set cost = cost + 1 where account_id = <A> and settled > 0", found: [accountRollup]),
+            Tampering(
+                sql: "update usage_account_days set provider = 'other' where account_id = <A> and provider <> ''",
+                found: [accountRollup]),
+            Tampering(sql: "update usage_days set at = at - interval '1 day'", found: [groupRollup]),
+            Tampering(
+                sql: """
+                    insert into usage_facts (id, at, event, mode, group_id, model_id, account_id, key_id)
+                    select folded_to, now(), 'failed', 'live', 1, 1, <A>, 1 from usage_fold
+                    """,
+                found: [accountRollup, groupRollup]),
         ] + aroundTasks
 
         static let aroundTasks = [
@@ -135,6 +147,8 @@ extension LedgerSuites {
                 sql: "insert into callbacks (task_id, account_id, url) values (<P>, <A>, 'https://example.com/')",
                 found: ["callbacks_equal_tasks: task <P>"]),
         ]
+        private static let accountRollup = "rollups_equal_usage: account <A> (live)"
+        private static let groupRollup = "rollups_equal_usage: group 1 (live)"
 
         @Test(arguments: tamperings)
         func tamperingIsFoundAndTheRightOneIsNamed(tampering: Tampering) async throws {
@@ -162,7 +176,8 @@ extension LedgerSuites {
             #expect(named == Set(LedgerProof.checks.map(\.name)))
         }
 
-        /// Gives both a task that waits, one that runs and one that is completed; answers the first one's.
+        /// Gives both a task that waits, one that runs and one that is completed; answers the first one's. The usage of the
+        /// waiting ones is not folded.
         private func history(
             of tenant: Tenant, beside other: Tenant, _ database: TestDatabase
         ) async throws -> (pending: Int64, running: Int64, completed: Int64) {
@@ -185,6 +200,7 @@ extension LedgerSuites {
                 leases.prefix(2).map {
                     Ending(lease: $0, outcome: .completed(images: []), units: 0, provider: "sandbox")
                 }, in: database.pool)
+            try await database.foldUsage()
             let last = try await database.admitted(
                 [tenant, other].map { $0.submission(idempotencyKey: "k", callbackURL: "https://example.com/") })[0]
             return (last.value, ids[2].value, ids[0].value)

@@ -30,7 +30,7 @@ import TestSupport
             """
             select c.relname, p from pg_class c, unnest(array['INSERT', 'UPDATE']) p
             where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
-                and c.relname ~ '^(entries|wallets|tasks|queue|leases|attempts|usage_facts|idempotency)'
+                and c.relname ~ '^(entries|wallets|tasks|queue|leases|attempts|usage_|idempotency)'
                 and (has_table_privilege('zimage_service', c.oid, p) or has_any_column_privilege('zimage_service', c.oid, p))
             """)
         #expect(money == [])
@@ -84,6 +84,8 @@ import TestSupport
         "update tasks set state = 'completed'", "delete from tasks", "truncate tasks", "insert into tasks select * from tasks",
         "update queue set attempts = 0", "delete from queue", "insert into queue values (1, 1)", "delete from leases",
         "update leases set until = now()", "delete from attempts", "update usage_facts set settled = 0", "delete from usage_facts",
+        "update usage_rollups set settled = 0", "insert into usage_hours select * from usage_hours", "delete from usage_days",
+        "update usage_fold set folded_to = 0",
         "delete from idempotency", "update idempotency set task_id = 1", "update prices set amount = 0", "delete from prices",
         "update audit_log set reason = 'x'", "delete from audit_log", "delete from admin_requests",
         "update admin_requests set result = '{}'",

@@ -62,6 +62,14 @@ public struct TestDatabase: Sendable {
     public func rows(_ sql: String) async throws -> [[String?]] {
         try await owner.withConnection { try await $0.runText(sql) }
     }
+
+    /// Folds all usage that is committed. It waits for older transactions, also for those of other tests in the cluster.
+    public func foldUsage() async throws {
+        while try await number("select count(*) from usage_tail") > 0 {
+            try Task.checkCancellation()
+            try await rows("select fold_usage()")
+        }
+    }
 }
 
 /// A test cannot go on.

@@ -5,9 +5,13 @@ struct Table {
     private let columns: [(title: String, alignment: Alignment)]
     private var rows: [[String]] = []
 
-    init(_ columns: (String, Alignment)...) { self.columns = columns.map { (title: $0.0, alignment: $0.1) } }
+    init(_ columns: (String, Alignment)...) { self.init(columns: columns) }
 
-    mutating func add(_ cells: String...) {
+    init(columns: [(String, Alignment)]) { self.columns = columns.map { (title: $0.0, alignment: $0.1) } }
+
+    mutating func add(_ cells: String...) { add(row: cells) }
+
+    mutating func add(row cells: [String]) {
         precondition(cells.count == columns.count, "a row has a cell for each column")
         rows.append(cells)
     }

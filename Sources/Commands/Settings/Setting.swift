@@ -45,6 +45,11 @@ struct Setting: Sendable {
         meaning: "private addresses that callbacks may reach, as CIDR:port,... such as 10.1.0.0/16:8443", fallback: "")
     static let egressCA = Setting(
         name: "ZIMAGE_EGRESS_CA", meaning: "PEM file of authorities to trust besides the system's", fallback: "")
+    static let creditValue = Setting(
+        name: "ZIMAGE_CREDIT_VALUE", meaning: "what one credit is worth in ZIMAGE_CURRENCY, for margins", fallback: "1")
+    static let currency = Setting(
+        name: "ZIMAGE_CURRENCY", meaning: "three capital letters; provider costs in other currencies are not subtracted",
+        fallback: "USD")
     static let logLevel = Setting(
         name: "ZIMAGE_LOG_LEVEL", meaning: "trace, debug, info, notice, warning, error or critical", fallback: "info")
     static let crashAt = Setting(
@@ -61,7 +66,8 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseConnections, data, migrations, secret, host, port, publicURL, node, workers, leaseSeconds,
-        graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, logLevel, crashAt, config, url, build,
+        graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, creditValue, currency, logLevel, crashAt,
+        config, url, build,
     ]
 }
 

@@ -23,6 +23,7 @@ struct Settings: Sendable {
     let sandboxFailurePercent: Int
     let egress: EgressRule
     let egressCAFile: String?
+    let creditValue: CreditValue
     let logLevel: Logger.Level
     /// Nil in normal operation.
     let crashPoints: CrashPoints?
@@ -96,6 +97,7 @@ struct Settings: Sendable {
             throw SettingError(description: "ZIMAGE_EGRESS_ALLOW: \(error)")
         }
         egressCAFile = optional(.egressCA)
+        creditValue = try Self.creditValue(text(.creditValue), currency: text(.currency))
         guard let level = Logger.Level(rawValue: text(.logLevel)) else {
             throw SettingError(description: "ZIMAGE_LOG_LEVEL must be trace, debug, info, notice, warning, error or critical")
         }
@@ -103,6 +105,17 @@ struct Settings: Sendable {
         do { crashPoints = try optional(.crashAt).map { CrashPoints(try CrashPlan($0, points: CrashPoints.all)) } } catch {
             throw SettingError(description: "ZIMAGE_CRASH_AT: \(error)")
         }
+    }
+
+    private static func creditValue(_ decimal: String, currency: String) throws -> CreditValue {
+        guard let amount = try? Credits(decimal: decimal) else {
+            throw SettingError(
+                description: "ZIMAGE_CREDIT_VALUE is '\(decimal)': give a decimal with at most 6 decimals, such as 0.01")
+        }
+        guard currency.wholeMatch(of: /[A-Z]{3}/) != nil else {
+            throw SettingError(description: "ZIMAGE_CURRENCY is '\(currency)': give three capital letters, such as USD")
+        }
+        return CreditValue(micro: amount.micro, currency: currency)
     }
 
     /// The folder `Migrations` above the program (as in a checkout) or above the current folder.
