@@ -54,7 +54,7 @@ public struct LedgerProof: Sendable {
     ] + aroundTasks
 
     /// The proof reads everything that there is, which takes longer than a statement of the service may.
-    private static let patience = Statement("proof_patience", "select set_config('statement_timeout', '3h', true)")
+    static let patience = Statement("proof_patience", "select set_config('statement_timeout', '3h', true)")
 
     private static let walletsEqualEntries = Statement(
         "wallets_equal_entries",

@@ -158,6 +158,6 @@ public enum LedgerStatements {
         [
             balance, wallet, grant, adjust, expireDue, expiringGrants, makeCode, redeemCode, withdrawCode, codes,
             quotaSubject, timeZoneKnown, setQuota, quota, quotas, history, replayed, lockKey, remember, audit, setPrices,
-            withdrawPrice, lockPrices, plannedPrices, knownModels, prices, quotes,
+            withdrawPrice, lockPrices, plannedPrices, knownModels, prices, quotes, LedgerProof.patience,
         ] + LedgerProof.all + InvoiceStatements.all + StatementBook.all
 }

@@ -11,7 +11,8 @@ extension SystemTests {
         /// A node's, but not in a trial: the embedded database's watch, and the secret of a new installation.
         private static let elsewhere = ["ping", "secret_file"]
         /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
-        /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits.
+        /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, and `SHEET`
+        /// a price list.
         private static let commands: [(line: String, effects: [String])] = [
             (
                 "credits grant --account acme --amount 1",
@@ -32,6 +33,8 @@ extension SystemTests {
                 ["quota_subject", "quota_find", "time_zone_known", "quota_set", "commit"]
             ),
             ("task cancel TASK", ["cancel_tasks", "commit"]),
+            ("price withdraw VERSION", ["price_withdraw"]),
+            ("price load SHEET --group default", ["price_lock", "price_models", "price_planned"]),
         ]
         private static let migration = ["migration_record"]
         /// Of the reconciliation of an invoice, which `InvoiceTests` kills.
@@ -44,7 +47,8 @@ extension SystemTests {
             "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
             "codes_equal_entries", "quotas_equal_tasks", "keys_have_their_tasks", "callbacks_equal_tasks",
             "expiring_grants", "code_list", "quota_list", "invoice_run", "invoice_sums", "invoice_findings",
-            "invoice_runs", "statement_session", "statement_owner", "statement_sums",
+            "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
+            "proof_patience", "tasks_equal_prices", "rollups_equal_usage",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -108,13 +112,19 @@ extension SystemTests {
                     effects.flatMap { [(line, "before \($0)"), (line, "after \($0)")] }
                 }.enumerated().map { (number: $0.offset + 100, line: $0.element.0, point: $0.element.1) }
                 try #require(trials.count <= given.codes.count)
-                let tasks = Dictionary(
-                    uniqueKeysWithValues: zip(trials.filter { $0.line.contains("TASK") }.map(\.number), given.tasks))
+                func forTrials<Value>(_ word: String, _ values: [Value]) -> [Int: Value] {
+                    Dictionary(uniqueKeysWithValues: zip(trials.filter { $0.line.contains(word) }.map(\.number), values))
+                }
+                let tasks = forTrials("TASK", given.tasks)
+                let versions = forTrials("VERSION", given.versions)
+                let sheets = forTrials("SHEET", given.sheets)
                 let failures = await together(4, trials) { trial in
                     let line = trial.line.replacing("#", with: "\(trial.number)")
                         .replacing("CODE", with: given.codes[trial.number - 100])
                         .replacing("OPEN", with: "\(trial.number - 99)")
-                        .replacing("TASK", with: tasks[trial.number] ?? "") + " --idempotency-key trial-\(trial.number)"
+                        .replacing("TASK", with: tasks[trial.number] ?? "")
+                        .replacing("VERSION", with: versions[trial.number] ?? "")
+                        .replacing("SHEET", with: sheets[trial.number] ?? "") + " --idempotency-key trial-\(trial.number)"
                     let dead = try await site.zadmin(line, settings: ["ZIMAGE_CRASH_AT": trial.point])
                     guard dead.ending == .killed(bySignal: SIGKILL) else { throw TestFailure("\(dead)") }
                     try await site.mustRun(line)
@@ -124,24 +134,42 @@ extension SystemTests {
                 let expected = [
                     made("credits grant") + made("credits code redeem"), -made("credits adjust"), made("credits code create"),
                     made("credits code redeem"), made("credits code withdraw"), made("task cancel"), made("key issue"),
-                    made("account create"), made("group create"), made("price"), trials.count, trials.count,
+                    made("account create"), made("group create"), made("price set") + made("price load"), trials.count,
+                    trials.count,
                 ]
                 #expect(try await zip(counts(site), before).map { $0 - $1 } == expected)
                 try await site.expectCleanLedger()
             }
         }
 
-        /// An account with a key, credits, codes, and tasks that wait.
-        private func objects(_ site: Site) async throws -> (codes: [String], tasks: [String]) {
+        private struct Objects {
+            var codes: [String] = []
+            var tasks: [String] = []
+            var versions: [String] = []
+            var sheets: [String] = []
+        }
+
+        /// An account with a key, credits and codes, tasks that wait, prices to come, and price lists of a scope each.
+        private func objects(_ site: Site) async throws -> Objects {
+            var objects = Objects()
             try await site.makeAccount("acme", credits: "1")
             let key = try await site.issueKey("acme")
             let made = try await site.mustRun("credits code create --amount 1 --count 200")
-            let codes = made.output.split(separator: "\n").filter { $0.hasPrefix("ZC-") }.map(String.init)
+            objects.codes = made.output.split(separator: "\n").filter { $0.hasPrefix("ZC-") }.map(String.init)
             let node = try await Node.start(site, roles: "api")
-            var tasks: [String] = []
-            for _ in 0..<10 { tasks.append(try await node.submit(key).taskID()) }
+            for _ in 0..<4 { objects.tasks.append(try await node.submit(key).taskID()) }
             #expect(await node.stop() == .exited(0))
-            return (codes, tasks)
+            for day in 1...2 {
+                let set = "price set --group default --model z-image-turbo --amount 1 --from 2099-01-0\(day) --json"
+                objects.versions.append("\(try #require(try await site.mustRun(set).object()["id"] as? Int))")
+            }
+            for scope in ["generate,standard", "generate,large", "edit,", "edit,standard", "edit,large", "inpaint,"] {
+                let path = "\(site.folder)/\(objects.sheets.count).csv"
+                let head = "model,operation,size_tier,rule,amount,units_max,from,until"
+                try Data("\(head)\nz-image-turbo,\(scope),per_call,1,1,2099-06-01,\n".utf8).write(to: URL(fileURLWithPath: path))
+                objects.sheets.append(path)
+            }
+            return objects
         }
 
         /// Granted live credits, corrections in micro-credits, codes made, redeemed and withdrawn, cancelled tasks, keys,
