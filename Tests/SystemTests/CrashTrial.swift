@@ -121,7 +121,10 @@ struct CrashTrial: Sendable {
         _ = try await owner.runText("set idle_in_transaction_session_timeout = 0; begin; select from wallets for update")
         try await eventually("an attempt waits to close its task") {
             try await site.number(
-                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%close_tasks%'") > 0
+                """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock' and query like '%close_tasks%'
+                """) > 0
         }
         _ = try await owner.runText("select return_tasks(array(select lease from leases), 'handed_back'); commit")
     }
