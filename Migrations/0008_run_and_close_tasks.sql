@@ -6,10 +6,12 @@
 -- fewest running tasks for its group's weight.
 --
 -- The limits reach the planner as literals: with a parameter the plan would assume a tenth of the table.
+--
+-- The answer is leases alone. It is sent before the commit, and one with the prompts in it is larger than a socket's
+-- buffer: a node that was stopped before it read all would hold the locks of 64 wallets, and with them everybody's
+-- submits, for as long as it is stopped. What the tasks are is read afterwards, without a lock.
 create function claim_tasks(p_node text, p_limit int, p_after bigint, p_lease_seconds int)
-returns table (
-    lease bigint, task_id bigint, attempt int, wallet_id bigint, mode text, model text, operation text, request jsonb,
-    created_at timestamptz)
+returns table (lease bigint)
 language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -61,20 +63,15 @@ begin
         insert into leases (task_id, wallet_id, node, attempt, until)
         select t.task_id, t.wallet_id, p_node, t.attempts + 1,
             clock_timestamp() + make_interval(secs => p_lease_seconds)
-        from taken t returning leases.lease, leases.task_id, leases.attempt, leases.wallet_id),
+        from taken t returning leases.lease, leases.task_id),
     counted as (
         update wallets w set pending = w.pending - s.count, running = w.running + s.count
         from (select t.wallet_id, count(*)::int from taken t group by t.wallet_id) s (id, count)
         where w.id = s.id),
     started as (
         update tasks t set state = 'processing', started_at = coalesce(t.started_at, clock_timestamp())
-        from leased l where t.id = l.task_id
-        returning t.id, t.model_id, t.operation, t.request, t.created_at)
-    select l.lease, l.task_id, l.attempt::int, l.wallet_id, w.mode::text, m.name, s.operation::text, s.request,
-        s.created_at
-    from leased l join started s on s.id = l.task_id join models m on m.id = s.model_id
-        join wallets w on w.id = l.wallet_id
-    order by l.task_id;
+        from leased l where t.id = l.task_id)
+    select l.lease from leased l;
 end $$;
 
 -- Prolongs leases and records progress; answers those that are still held.

@@ -47,6 +47,9 @@ public actor Connection: Session {
     private var prepared: Set<String> = []
     private var transactionDepth = 0
     private var watch: StatementWatch?
+    /// How long a program that was stopped in the middle of a transaction, or cut off from the network in the middle of an
+    /// answer, may hold its locks: less than the time that others wait for them, their `statement_timeout`.
+    private static let silenceMilliseconds = 10_000
 
     private init() {}
 
@@ -76,10 +79,14 @@ public actor Connection: Session {
         PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         self.handle = handle
         watch = address.watch
-        try simple("set statement_timeout = \(address.statementTimeoutSeconds * 1000)")
-        try simple("set timezone = 'UTC'")
         // What is answered must be durable, also where the server was set up for speed.
-        try simple("select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'")
+        try simple(
+            """
+            set statement_timeout = \(address.statementTimeoutSeconds * 1000); set timezone = 'UTC';
+            set idle_in_transaction_session_timeout = \(Self.silenceMilliseconds);
+            set tcp_user_timeout = \(Self.silenceMilliseconds);
+            select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'
+            """)
         if let role = address.role { try simple("set role \"\(role.replacing("\"", with: "\"\""))\"") }
     }
 

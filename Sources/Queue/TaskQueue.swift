@@ -12,14 +12,19 @@ public struct TaskQueue: Sendable {
     /// - Parameter leaseSeconds: how long a node may be silent before its tasks run elsewhere.
     public init(leaseSeconds: Int) { self.leaseSeconds = leaseSeconds }
 
-    /// Claims up to `limit` tasks, fairly between wallets, looking at wallets after the given one first.
+    /// Claims up to `limit` tasks, fairly between wallets, looking at wallets after the given one first. Tasks that were
+    /// claimed and could then not be read run elsewhere when their leases end.
     public func claim(
         node: String, limit: Int, afterWallet: Int64, in session: any Session
     ) async throws(PostgresError) -> [ClaimedTask] {
         let parameters = [
             Parameter(node), Parameter(Int32(limit)), Parameter(afterWallet), Parameter(Int32(leaseSeconds)),
         ]
-        return try await session.query(QueueStatements.claim, parameters) { (row) throws(PostgresError) in
+        let leases = try await session.query(QueueStatements.claim, parameters) { (row) throws(PostgresError) in
+            try row.get(0, as: Int64.self)
+        }
+        guard !leases.isEmpty else { return [] }
+        return try await session.query(QueueStatements.claimed, [Parameter(leases)]) { (row) throws(PostgresError) in
             let request: JSONText = try row.get(7)
             guard let image = try? JSONDecoder().decode(ImageRequest.self, from: Data(request.string.utf8)) else {
                 throw PostgresError.unexpectedContent(of: "tasks.request")

@@ -27,6 +27,17 @@ extension QueueSuites {
             #expect(try await ledgerDrift(database).isEmpty)
         }
 
+        /// The answer leaves before the commit. A node that is stopped while it reads must not hold the claim's locks, so all
+        /// of the answer must fit into the 8 KiB that the server gathers before it sends.
+        @Test func theAnswerThatIsSentUnderLocksIsSmallWhateverThePrompts() async throws {
+            let database = try await TestDatabase.fresh(connectionsMax: 1)
+            let acme = try await Tenant.make(database, credits: "10")
+            let prompt = String(repeating: "\u{1F30A}", count: Limits.promptCharactersMax)
+            try await database.admitted((0..<64).map { _ in acme.submission(prompt: prompt) })
+            let bytes = try await database.number("select sum(octet_length(c::text)) from claim_tasks('node', 64, 0, 60) c")
+            #expect((64...4096).contains(bytes), "\(bytes)")
+        }
+
         @Test func anEmptyQueueGivesNothing() async throws {
             let database = try await TestDatabase.fresh(connectionsMax: 1)
             #expect(try await database.claim(10).isEmpty)

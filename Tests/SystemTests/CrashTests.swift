@@ -131,6 +131,35 @@ extension SystemTests {
             #expect(kill(pid, SIGKILL) == 0)
         }
 
+        /// Somebody presses Ctrl-Z, or closes a laptop, between two statements of a grant: the account's wallet is locked.
+        @Test func aCommandThatIsStoppedMidwayHoldsUpNoSales() async throws {
+            try await Site.with { site in
+                try await site.makeAccount("acme", credits: "1")
+                let key = try await site.issueKey("acme")
+                let node = try await Node.start(site, roles: "api")
+                let owner = try await site.connect()
+                _ = try await owner.runText(
+                    "set idle_in_transaction_session_timeout = 0; begin; lock table audit_log in exclusive mode")
+                let line = "credits grant --account acme --amount 5".split(separator: " ").map(String.init)
+                let (stopped, _) = try site.launch("zadmin", line, settings: [:])
+                let atAuditLog =
+                    "select count(*) from pg_stat_activity where datname = current_database() and query like 'insert into audit_log%'"
+                try await eventually("the grant waits") {
+                    try await site.number("\(atAuditLog) and wait_event_type = 'Lock'") == 1
+                }
+                stopped.send(SIGSTOP)
+                _ = try await owner.runText("commit")
+                try await eventually("the grant is in the middle") {
+                    try await site.number("\(atAuditLog) and state = 'idle in transaction'") == 1
+                }
+                #expect(try await node.submit(key).status == 200)
+                stopped.send(SIGCONT)
+                #expect(await stopped.ending() == .exited(1), "the grant failed")
+                #expect(try await site.balance("acme") == ["0.974", "0.026", "0"], "and changed nothing")
+                try await site.expectCleanLedger()
+            }
+        }
+
         @Test func aNodeThatIsAskedToStopFinishesItsWork() async throws {
             try await Site.with { site in
                 try await site.makeAccount("acme", credits: "1")

@@ -7,7 +7,7 @@ import time
 
 from storm.site import LEASE_SECONDS, Trouble
 
-DRAIN_SECONDS = 240
+DRAIN_SECONDS = 180
 RERUN_SECONDS_MAX = 30
 PRICE_MICRO = 26_000
 FINDINGS_MAX = 5  # Shown of each check.
@@ -115,6 +115,9 @@ class Proof:
             f"task {row['id']} is {row['state']} with {row['settles']} settles and {row['refunds']} refunds"
             for row in rows if (row["settles"], row["refunds"]) != expected.get(row["state"])
         ]
+        # An attempt that was counted as lost and ended its task all the same had no right to.
+        twice = self._site.rows("select lease from attempts group by lease having count(*) > 1")
+        found += [f"lease {row['lease']} ended two attempts" for row in twice]
         settles = sum(row["settles"] for row in rows)
         return found, f"{settles} settles and {sum(row['refunds'] for row in rows)} refunds for {len(rows)} tasks"
 
