@@ -159,7 +159,8 @@ extension ReportsSuites {
             try await database.rows(
                 """
                 insert into usage_facts (at, event, mode, group_id, model_id, account_id, key_id, reserved)
-                select now(), 'submitted', 'live', 1, 1, 1, 1, (pg_current_xact_id_if_assigned() is not null)::int
+                select now(), 'submitted', 'live', 1, 1, 1, 1, before.number
+                from (select (pg_current_xact_id_if_assigned() is not null)::int as number offset 0) before
                 """)
             #expect(try await database.number("select reserved from usage_facts") == 1)
             let cache = "select cache_size from pg_sequences where sequencename = 'usage_facts_id_seq'"

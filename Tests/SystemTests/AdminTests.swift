@@ -54,6 +54,12 @@ extension SystemTests {
                 ("group create Upper", "lower-case"), ("group create default", "zadmin group show"),
                 ("group update nobody --rpm 5", "zadmin group list"), ("group create g --rpm -3", "1 to"),
                 ("usage --by moon", "day"), ("usage --from never", "2026-12-31"),
+                ("usage --from 2026-12-01T15:30:00Z", "2026-12-01T15:00:00Z"),
+                ("usage --to 2026-12-01T15:00:00+05:30", "2026-12-01T09:00:00Z"),
+                ("usage --from 2026-12-02 --to 2026-12-01", "--to is the first moment after"),
+                ("usage --from 2026-12-02 --to 2026-12-02", "--to is the first moment after"),
+                ("usage --key 4242", "zadmin key list"), ("usage --model nothing", "zadmin price list"),
+                ("usage --csv --json", "one of them"), ("usage --chart --by account", "--by day"),
                 ("usage --account nobody", "zadmin account list"), ("usage --group nobody", "zadmin group list"),
                 ("task show task-unified-1-aaaaaaaa", "zadmin task list"), ("task list --state sleeping", "pending"),
                 ("planet list", "zadmin --help"), ("credits burn", "zadmin credits --help"),
@@ -94,7 +100,8 @@ extension SystemTests {
                 (("ZIMAGE_CRASH_AT", "after lunch"), "zserve crash-points"),
                 (("ZIMAGE_CRASH_AT", "after commit:0"), "1 to 1000000"),
                 (("ZIMAGE_CONFIG", "/nonexistent/zimage.conf"), "ZIMAGE_CONFIG"),
-                (("ZIMAGE_SECRET", "short"), "openssl rand"),
+                (("ZIMAGE_CREDIT_VALUE", "1,5"), "0.01"), (("ZIMAGE_CREDIT_VALUE", "-1"), "0.01"),
+                (("ZIMAGE_CURRENCY", "usd"), "USD"), (("ZIMAGE_SECRET", "short"), "openssl rand"),
                 (("ZIMAGE_SECRET", String(repeating: "ab", count: 32)), "ZIMAGE_SECRET"),
             ]
             try await Site.with { site in
@@ -158,7 +165,7 @@ extension SystemTests {
                 let history = try #require(try await run("credits history --account acme") as? [[String: Any]])
                 #expect(history.map { $0["kind"] as? String } == ["settle", "reserve", "grant"])
                 #expect(history.last?["reason"] as? String == "welcome")
-                for by in ["day", "hour", "account", "key", "model", "provider"] {
+                for by in ["day", "hour", "group", "account", "key", "model", "provider"] {
                     let usage = try #require(try await run("usage --group default --by \(by)") as? [String: Any])
                     #expect((usage["total"] as? [String: Any])?["credits_settled"] as? String == "0.026", "by \(by)")
                     #expect((usage["rows"] as? [Any])?.isEmpty == false, "by \(by)")
