@@ -16,7 +16,8 @@ public enum Limits {
     public static let imageBytesMax = 32 * 1024 * 1024
     /// Attempts at a task before it fails: a task that takes down its workers must not do so for ever.
     public static let attemptsMax = 5
-    /// A price list as a file, in bytes and in lines.
+    /// A price list as a file, in bytes.
     public static let priceSheetBytesMax = 1024 * 1024
+    /// A price list as a file, in lines without the header.
     public static let priceSheetLinesMax = 10_000
 }
