@@ -171,7 +171,8 @@ begin
         select i.n, i.id, i.model, i.fingerprint, c.*, q.model_id, q.estimated_seconds, q.price_id, q.rule, q.quote,
             caps.slots caps, d.key idem_key, d.fingerprint idem_fingerprint, d.task_id idem_task,
             d.refusal idem_refusal,
-            t.id old_id, t.created_at old_created, t.reserved old_reserved, t.price_id old_price
+            t.id old_id, t.created_at old_created, t.reserved old_reserved, tp.rule old_rule, tg.name old_group,
+            tm.estimated_seconds old_seconds
         from input i
             left join caller c on c.key_id = i.key_id
             left join caps on caps.key_id = i.key_id
@@ -179,6 +180,10 @@ begin
                 and q.tier = i.tier
             left join idempotency d on d.wallet_id = c.wallet_id and d.key = i.idempotency
             left join tasks t on t.id = coalesce(d.task_id, case when p_again then i.id end)
+            -- A replay is told what the task was made under, whatever holds today.
+            left join prices tp on tp.id = t.price_id
+            left join user_groups tg on tg.id = t.group_id
+            left join models tm on tm.id = t.model_id
         order by i.n
     loop
         if r.wallet_id is not null and w_id[r.wi] is null then
@@ -294,10 +299,10 @@ begin
         v_task[r.n] := coalesce(r.old_id, r.id);
         v_created[r.n] := coalesce(r.old_created, at);
         v_reserved[r.n] := coalesce(r.old_reserved, r.quote);
-        v_rule[r.n] := r.rule;
+        v_rule[r.n] := coalesce(r.old_rule, r.rule);
         v_wallet[r.n] := r.wallet_id;
-        v_group_name[r.n] := r.group_name;
-        v_seconds[r.n] := r.estimated_seconds;
+        v_group_name[r.n] := coalesce(r.old_group, r.group_name);
+        v_seconds[r.n] := coalesce(r.old_seconds, r.estimated_seconds);
     end loop;
 
     -- A price is set only on the slots of tasks that are new and accepted.

@@ -90,6 +90,23 @@ import Testing
         }
     }
 
+    @Test func aReplayIsTheFirstAnswerWhateverHoldsToday() async throws {
+        try await withAPI { api in
+            let acme = try await Tenant.make(api.database)
+            let first = try await api.submit(Self.cat, key: acme.keyText, idempotencyKey: "one")
+            try await api.database.makeGroup("other")
+            try await api.database.setPrice(group: "other", rule: .perSecond, micro: 9, unitsMax: 9)
+            try await api.database.rows(
+                """
+                update accounts set group_id = (select id from user_groups where name = 'other');
+                update models set enabled = false
+                """)
+            let second = try await api.submit(Self.cat, key: acme.keyText, idempotencyKey: "one")
+            #expect(second.header("Idempotency-Replayed") == "true")
+            #expect(first.status == 200 && first.text == second.text)
+        }
+    }
+
     @Test func theHistoryHasEveryMovementAndPages() async throws {
         try await withAPI { api in
             let acme = try await Tenant.make(api.database)

@@ -58,7 +58,7 @@ struct CodeCreate: OfficeCommand {
         } else if texts.isEmpty {
             Output.write("Made before under this idempotency key; codes are shown only once. Withdraw them if they are lost.")
         } else {
-            Output.write("Made \(texts.count) codes of \(plan.amount) credits. They are shown only now:")
+            Output.write("Made \(texts.count) \(texts.count == 1 ? "code" : "codes") of \(plan.amount) credits, shown only now:")
             for text in texts { Output.write(text) }
         }
     }
