@@ -70,8 +70,12 @@ final class FileLock: Sendable {
         }
     }
 
+    /// Not by closing alone: a child of this process that has not reached its `exec` yet has a copy, and with it the lock.
     deinit {
-        if descriptor >= 0 { close(descriptor) }
+        if descriptor >= 0 {
+            unlock()
+            close(descriptor)
+        }
     }
 
     /// Unlocks at once, also for a copy of the descriptor in a child that has not reached its `exec` yet.
