@@ -34,6 +34,16 @@ returns table (price_id bigint, rule billing_rule, quote bigint) language sql st
     limit 1
 $$;
 
+-- What is kept and told of a request that a cap refuses; its shape is described at admit_tasks.
+create function cap_refusal(
+    p_available bigint, p_needed bigint, p_scope quota_scope, p_window text, p_cap bigint, p_used bigint,
+    p_start timestamptz, p_time_zone text)
+returns jsonb language sql stable as $$
+    select jsonb_build_object('verdict', 'quota_exceeded', 'available', p_available, 'needed', p_needed, 'scope', p_scope,
+        'window', p_window, 'cap', p_cap, 'used', p_used, 'time_zone', p_time_zone,
+        'resets_at', extract(epoch from window_end(p_window, p_start, p_time_zone))::bigint)
+$$;
+
 -- p_again: the answer to an earlier call with these ids was lost, so some of them may exist already.
 --
 -- refusal: what a customer who lacks credit is told: {"available", "needed"} in micro-credits, and for a cap {"scope",
@@ -123,10 +133,10 @@ begin
 
     -- Most installations have few caps or none.
     if exists (select from quotas) then
-        perform from quotas q where q.id in (
-            select c.id from api_keys k join accounts a on a.id = k.account_id,
-                quotas_of(k.id, a.id, a.group_id, k.mode) c where k.id = any (p_keys))
-            order by q.id for no key update;
+        -- Whoever sets a cap locks these wallets first, so none is added or lifted from here on.
+        q_id := array(select distinct c.id from api_keys k join accounts a on a.id = k.account_id,
+            quotas_of(k.id, a.id, a.group_id, k.mode) c where k.id = any (p_keys));
+        perform from quotas q where q.id = any (q_id) order by q.id for no key update;
         select array_agg(q.id order by q.id), array_agg(q.scope order by q.id), array_agg(q.subject_id order by q.id),
             array_agg(q.time_zone order by q.id), array_agg(q.daily order by q.id), array_agg(q.monthly order by q.id),
             array_agg(greatest(q.day_start, d.day) order by q.id),
@@ -136,9 +146,7 @@ begin
         into q_id, q_scope, q_subject, q_zone, q_daily, q_monthly, q_day, q_day_used, q_month, q_month_used
         from quotas q, lateral (
             select window_start('day', at, q.time_zone) as day, window_start('month', at, q.time_zone) as month) d
-        where q.id in (
-            select c.id from api_keys k join accounts a on a.id = k.account_id,
-                quotas_of(k.id, a.id, a.group_id, k.mode) c where k.id = any (p_keys));
+        where q.id = any (q_id);
     end if;
 
     for r in
@@ -253,20 +261,15 @@ begin
             if v = 'accepted' and r.caps is not null then
                 foreach slot in array r.caps loop
                     if q_day_used[slot] + r.quote > q_daily[slot] then
-                        v := 'quota_exceeded';
-                        v_refusal[r.n] := jsonb_build_object('verdict', v, 'available', w_available[r.wi],
-                            'needed', r.quote, 'scope', q_scope[slot], 'window', 'day', 'cap', q_daily[slot],
-                            'used', q_day_used[slot], 'time_zone', q_zone[slot], 'resets_at',
-                            extract(epoch from window_end('day', q_day[slot], q_zone[slot]))::bigint);
-                        exit;
+                        v_refusal[r.n] := cap_refusal(w_available[r.wi], r.quote, q_scope[slot], 'day', q_daily[slot],
+                            q_day_used[slot], q_day[slot], q_zone[slot]);
                     elsif q_month_used[slot] + r.quote > q_monthly[slot] then
-                        v := 'quota_exceeded';
-                        v_refusal[r.n] := jsonb_build_object('verdict', v, 'available', w_available[r.wi],
-                            'needed', r.quote, 'scope', q_scope[slot], 'window', 'month', 'cap', q_monthly[slot],
-                            'used', q_month_used[slot], 'time_zone', q_zone[slot], 'resets_at',
-                            extract(epoch from window_end('month', q_month[slot], q_zone[slot]))::bigint);
-                        exit;
+                        v_refusal[r.n] := cap_refusal(w_available[r.wi], r.quote, q_scope[slot], 'month',
+                            q_monthly[slot], q_month_used[slot], q_month[slot], q_zone[slot]);
+                    else continue;
                     end if;
+                    v := 'quota_exceeded';
+                    exit;
                 end loop;
             end if;
             if v = 'accepted' then

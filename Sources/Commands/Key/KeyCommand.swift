@@ -36,8 +36,8 @@ struct KeyIssue: OfficeCommand {
                 throw unknownAccount(plan.account)
             }
             if let daily {
-                let cap = QuotaPlan(daily: daily, monthly: nil, timeZone: "UTC")
-                try await Quotas().set(cap, .key, String(key.id), in: $0)
+                _ = try await setQuota(
+                    .key, String(key.id), daily: .credits(daily), monthly: .unchanged, timeZone: nil, in: $0)
             }
             await issued.set(key)
             return .object([("id", .int(key.id)), ("account", .string(plan.account)), ("mode", .string(plan.mode.rawValue))])
