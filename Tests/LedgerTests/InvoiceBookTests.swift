@@ -158,7 +158,7 @@ extension LedgerSuites {
 
         /// Jobs and lines by chance against a comparison by dictionaries.
         @Test func randomInvoicesAgreeWithAModel() async throws {
-            for seed in [UInt64.random(in: 0...UInt64.max), 1, 2, 3] {
+            for seed in [TestSeed.value, 1, 2, 3] {
                 let scene = try await InvoiceScene.make()
                 var model = InvoiceModel(seed: seed)
                 model.fill()

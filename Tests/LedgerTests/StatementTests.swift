@@ -71,7 +71,7 @@ extension LedgerSuites {
         }
 
         @Test func randomHistoriesAddUpInEveryMonth() async throws {
-            let seed = UInt64.random(in: 0...UInt64.max)
+            let seed = TestSeed.value
             let database = try await TestDatabase.fresh(connectionsMax: 1)
             try await database.rows("insert into models (name) values ('other')")
             let histories = try await [

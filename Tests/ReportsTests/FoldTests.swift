@@ -58,7 +58,7 @@ extension ReportsSuites {
 
         /// Transactions begin, write, commit and roll back in any order while the fold runs between them.
         @Test func everyFactIsFoldedOnceInAnyOrderOfCommits() async throws {
-            let seed = UInt64.random(in: 0...UInt64.max)
+            let seed = TestSeed.value
             let database = try await TestDatabase.fresh()
             var model = try await FoldModel(database, seed: seed)
             for step in 0..<400 {

@@ -87,7 +87,7 @@ extension ReportsSuites {
 
         /// Whatever is asked, the report is the sum over the facts, also where only a part of them is folded.
         @Test func aReportIsTheSumOfItsFacts() async throws {
-            let seed = UInt64.random(in: 0...UInt64.max)
+            let seed = TestSeed.value
             var random = SeededGenerator(state: seed)
             let sample = try await UsageSample.make()
             var rows = 0

@@ -35,7 +35,7 @@ extension SystemTests {
         }
 
         @Test func aShortStormLosesNothing() async throws {
-            let seed = Int.random(in: 1...999_999)
+            let seed = Int(TestSeed.value % 1_000_000)
             let outcome = try await chaos(["--kills", "30", "--seed", "\(seed)"])
             #expect(outcome.ending == .exited(0), "ops/chaos --kills 30 --seed \(seed):\n\(outcome.text)")
             #expect(outcome.text.contains("nothing was lost, nothing was charged twice"))

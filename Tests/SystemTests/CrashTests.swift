@@ -125,6 +125,28 @@ extension SystemTests {
             }
         }
 
+        /// As after a power cut, when everything starts at once.
+        @Test func aNodeWaitsForADatabaseThatIsAwayWhenItStarts() async throws {
+            try await Site.with(embedded: true) { site in
+                let cluster = EmbeddedCluster(dataFolder: site.folder)
+                try await site.makeAccount("acme", credits: "1")
+                let key = try await site.issueKey("acme")
+                let settings = ["ZIMAGE_DATABASE_URL": cluster.url, "ZIMAGE_SANDBOX_SECONDS": "0", "ZIMAGE_LOG_LEVEL": "warning"]
+                let (early, log) = try site.launch("zserve", ["--roles", "worker"], settings: settings)
+                try await eventually("it finds no database") {
+                    try String(contentsOfFile: "\(log).err", encoding: .utf8).contains("the database is away, trying again")
+                }
+                #expect(early.isRunning)
+                try await onOwnThread { try cluster.start() }
+                let api = try await Node.start(site, roles: "api", settings: ["ZIMAGE_DATABASE_URL": cluster.url])
+                let id = try await api.submit(key).taskID()
+                try await site.allEnded()
+                #expect(try await api.task(id, key)["status"] as? String == "completed")
+                early.send(SIGTERM)
+                #expect(await early.ending() == .exited(0))
+            }
+        }
+
         private func killPostmaster(of site: Site) throws {
             let file = try String(contentsOfFile: "\(site.folder)/postgres/data/postmaster.pid", encoding: .utf8)
             let pid = try #require(file.split(separator: "\n").first.flatMap { Int32($0) })
@@ -151,6 +173,7 @@ extension SystemTests {
                 }
                 // It has the wallet's lock, and cannot come to its commit.
                 stopped.send(SIGSTOP)
+                try await eventually("every thread of it stands still") { stopped.isStopped }
                 _ = try await owner.runText("commit")
                 #expect(try await node.submit(key).status == 200)
                 stopped.send(SIGCONT)

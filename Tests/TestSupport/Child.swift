@@ -91,6 +91,17 @@ public final class Child: Sendable {
     /// Whether it has not ended yet.
     public var isRunning: Bool { state.withLock { $0.ending == nil } }
 
+    /// Whether SIGSTOP has reached every thread of it: until then, one may still act on what it receives.
+    public var isStopped: Bool {
+        let threads = "/proc/\(pid)/task"
+        guard let ids = try? FileManager.default.contentsOfDirectory(atPath: threads) else { return false }
+        return ids.allSatisfy { id in
+            let status = try? String(contentsOfFile: "\(threads)/\(id)/stat", encoding: .utf8)
+            // The state follows the program's name, which stands in parentheses.
+            return status?.split(separator: ")").last?.hasPrefix(" T") ?? false
+        }
+    }
+
     /// Sends a signal, unless it has ended.
     public func send(_ signal: Int32) {
         _ = state.withLock { $0.ending == nil ? kill(pid, signal) : 0 }

@@ -140,7 +140,6 @@ class Load:
             connection.request(method, path, body, {"Authorization": f"Bearer {key}"} | (headers or {}))
             reply = connection.getresponse()
             answer = reply.status, reply.read()
-            node.has_answered = True
         except (OSError, http.client.HTTPException):
             answer = "no answer", b""
         finally:

@@ -33,9 +33,8 @@ class Node:
         self.name = f"node-{number}"
         self._site, self._settings = site, settings
         self._process = None
-        self._since = self._asked = self._resume_at = None
+        self._asked = self._resume_at = None
         self._killed = False
-        self.has_answered = False
         self.starts = 0
 
     def start(self):
@@ -45,13 +44,12 @@ class Node:
             **SETTINGS, **self._settings, ZIMAGE_PORT=str(self.port), ZIMAGE_NODE=self.name,
             ZIMAGE_PUBLIC_URL=f"http://127.0.0.1:{self.port}",
             ZIMAGE_DATABASE_URL=f"{site.url}&application_name={self.name}")
-        self._killed = self.has_answered = False
+        self._killed = False
         self._asked = self._resume_at = None
         with open(f"{site.data}/{self.name}.log", "ab") as log:
             self._process = subprocess.Popen(  # pylint: disable=consider-using-with
                 [f"{site.programs}/zserve"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
-        self._since = time.monotonic()
         self.starts += 1
         with open(f"{site.data}/zserve-{self.port}.pid", "w", encoding="utf-8") as file:
             file.write(f"{self._process.pid} {started_ticks(self._process.pid)}\n")
@@ -95,14 +93,10 @@ class Node:
         return f"{self.name} was asked to stop and still ran after {EXIT_SECONDS} s"
 
     def _judge(self, code):
-        """Whether the process was entitled to end this way: by our signal, or because it found no database."""
+        """Whether the process was entitled to end this way: by our signal."""
         if self._killed and code == -signal.SIGKILL:
             return None
         if self._asked and code in (0, -signal.SIGTERM):
-            return None
-        # By its own words: on a busy machine the database is away for longer than we see.
-        found_no_database = code == 1 and "cannot connect to PostgreSQL" in self._log_end()
-        if not self.has_answered and (found_no_database or self._site.was_down_since(self._since)):
             return None
         return f"{self.name} ended by itself with {code}; the end of its log: {self._log_end()}"
 

@@ -38,7 +38,6 @@ class Site:
         except OSError:
             raise Trouble(f"another ops/chaos works in {self.data}: choose another folder with --data") from None
         self.url = ""
-        self.trouble_at = float("-inf")  # When the database, or a node's connections, last came to harm.
         self.outages = []  # How long it took to start again after each kill, in seconds.
 
     def start(self):
@@ -100,7 +99,6 @@ class Site:
 
     def cut(self, node):
         """Terminates the database connections of a node."""
-        self.trouble_at = time.monotonic()
         try:
             self.ask(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '{node}'")
         except Away:
@@ -111,18 +109,12 @@ class Site:
         with open(f"{self.data}/postgres/data/postmaster.pid", encoding="utf-8") as file:
             postmaster = int(file.readline())
         killed = time.monotonic()
-        self.trouble_at = float("inf")
         os.kill(postmaster, signal.SIGKILL)
         # On a busy machine it takes a moment to die, and would be taken for a running one.
         while time.monotonic() - killed < 10 and not has_ended(postmaster):
             time.sleep(0.01)
         self._start_database()
-        self.trouble_at = time.monotonic()
-        self.outages.append(self.trouble_at - killed)
-
-    def was_down_since(self, moment):
-        """Whether a program that started then may have found no database."""
-        return self.trouble_at >= moment
+        self.outages.append(time.monotonic() - killed)
 
     def remove(self):
         """Stops whatever runs in the folder and removes it."""

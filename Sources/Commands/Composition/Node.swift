@@ -37,13 +37,16 @@ struct Node {
         self.settings = settings
         self.database = database
         self.logger = logger
-        try await Self.requireCurrentSchema(settings, database)
         try VipsLibrary.start()
-        // A service that was off for months may lack this month's partitions, and the first submit needs them.
-        try await Recover.makePartitions(in: database.pool)
         let pool = database.pool
-        let secret = try SecretFile.load(settings)
-        try await SecretCheck()(secret, in: pool)
+        let secret = try await database.whenAvailable(logger) {
+            try await Self.requireCurrentSchema(settings, database)
+            // A service that was off for months may lack this month's partitions, and the first submit needs them.
+            try await Recover.makePartitions(in: pool)
+            let secret = try SecretFile.load(settings)
+            try await SecretCheck()(secret, in: pool)
+            return secret
+        }
         let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         let queue = TaskQueue(leaseSeconds: settings.leaseSeconds)

@@ -57,6 +57,22 @@ struct OpenDatabase: Sendable {
         }
     }
 
+    /// Does what needs the database, again and again while that is away: one that starts together with this program, as after
+    /// a power cut, is waited for. Only work that can be repeated.
+    func whenAvailable<Answer>(_ logger: Logger, _ work: () async throws -> Answer) async throws -> Answer {
+        let deadline = ContinuousClock.now + Self.startPatience
+        while true {
+            do { return try await work() } catch let error as PostgresError where error.isUnavailable {
+                guard ContinuousClock.now < deadline else { throw error }
+                logger.warning("the database is away, trying again", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Longer than a server takes that recovers from a crash; then the supervisor should know.
+    private static let startPatience = Duration.seconds(60)
+
     static let ping = Statement("ping", "select 1")
 
     /// Lets go of the database; the last user of an embedded one stops it.
