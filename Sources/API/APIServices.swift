@@ -18,8 +18,8 @@ public struct APIServices: Sendable {
     public var store: any ImageStore
     /// Links to pictures.
     public var links: SignedLinks
-    /// The codes in task ids.
-    public var codes: TaskCode
+    /// The wire formats.
+    public var dialects: Dialects
     /// Addresses that may be named as callbacks.
     public var egress: EgressRule
     /// Why this node cannot serve, nil when it can.
@@ -32,7 +32,7 @@ public struct APIServices: Sendable {
     /// The rooms below, put together by the composition root.
     public init(
         keys: KeyVerifier, admit: Admit, tasks: TaskQuery, credits: CreditAccess, store: any ImageStore,
-        links: SignedLinks, codes: TaskCode, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
+        links: SignedLinks, dialects: Dialects, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.keys = keys
@@ -41,7 +41,7 @@ public struct APIServices: Sendable {
         self.credits = credits
         self.store = store
         self.links = links
-        self.codes = codes
+        self.dialects = dialects
         self.egress = egress
         self.notReadyReason = notReadyReason
         self.nowSeconds = nowSeconds

@@ -8,8 +8,6 @@ struct ErrorsMiddleware: RouterMiddleware {
     typealias Context = APIContext
 
     let logger: Logger
-    /// The reply for a failure.
-    let shape: @Sendable (APIError, _ requestID: String) -> Response
 
     @concurrent
     func handle(
@@ -26,7 +24,7 @@ struct ErrorsMiddleware: RouterMiddleware {
                     "a request failed",
                     metadata: ["request": "\(requestID)", "path": "\(request.uri.path)", "error": "\(error)"])
             }
-            response = shape(failure ?? .unforeseen, requestID)
+            response = Dialects.failure(failure ?? .unforeseen, path: request.uri.path, requestID: requestID)
         }
         response.headers[.requestID] = requestID
         return response

@@ -137,7 +137,7 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
     let services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
         credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
-        links: links, codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), egress: EgressRule(),
+        links: links, dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await admit.run() }

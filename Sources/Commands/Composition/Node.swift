@@ -53,7 +53,7 @@ struct Node {
         let points = settings.crashPoints
         let folder = FolderStore(folder: "\(settings.dataFolder)/images")
         let store: any ImageStore = if let points { CrashingStore(folder, points) } else { folder }
-        let names = TaskNames(secret: secret, baseURL: settings.publicURL)
+        let dialects = Dialects(secret: secret, baseURL: settings.publicURL)
         transfers = Transfers()
         hints = Hints(pool, queue: queue)
         admit = Admit(pool, hints: hints, logger: logger)
@@ -61,7 +61,7 @@ struct Node {
             pool,
             sender: CallbackSender(
                 transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch),
-            egress: settings.egress, render: { names.unified.reply($0) }, logger: logger)
+            egress: settings.egress, render: { dialects.callbackBody($0) }, logger: logger)
         self.announce = announce
         close = Close(pool, queue: queue, announce: { announce.tasksClosed() }, logger: logger)
         let engine = SandboxEngine(
@@ -79,7 +79,7 @@ struct Node {
             keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool),
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
-            codes: TaskCode(key: secret.bytes(for: .taskCode)), egress: settings.egress,
+            dialects: dialects, egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger)
     }
 

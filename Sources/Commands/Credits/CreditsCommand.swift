@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import Domain
 import Foundation
@@ -160,7 +161,7 @@ struct CreditsHistory: OfficeCommand {
 
     func run(in office: Office) async throws {
         let walletID = try await wallet.id(in: office)
-        let ids = try TaskNames(office)
+        let ids = try Dialects(office)
         let lines = try await CreditBook().history(walletID: walletID, before: before, in: office.pool)
         if output.json { return Output.write(JSON.array(lines.map { json($0, ids) }).text) }
         var table = Table(
@@ -169,18 +170,18 @@ struct CreditsHistory: OfficeCommand {
         for line in lines {
             table.add(
                 String(line.id), Output.time(line.at), line.kind, line.debit, line.credit, line.amount.description,
-                ids.text(line.taskID, line.taskCreatedAt) ?? line.grantID.map { "grant \($0)" } ?? "-",
+                ids.idText(line.taskID, line.taskCreatedAt) ?? line.grantID.map { "grant \($0)" } ?? "-",
                 line.reason ?? "-", line.actor ?? "-")
         }
         Output.write(table.text)
     }
 
-    private func json(_ line: EntryLine, _ ids: TaskNames) -> JSON {
+    private func json(_ line: EntryLine, _ ids: Dialects) -> JSON {
         .object([
             ("id", .int(line.id)), ("at", .string(Output.timeText(line.at))), ("kind", .string(line.kind)),
             ("debit", .string(line.debit)), ("credit", .string(line.credit)),
             ("amount", .string(line.amount.description)),
-            ("task", .optional(ids.text(line.taskID, line.taskCreatedAt))),
+            ("task", .optional(ids.idText(line.taskID, line.taskCreatedAt))),
             ("grant", line.grantID.map(JSON.int) ?? .null), ("reason", .optional(line.reason)),
             ("actor", .optional(line.actor)),
         ])

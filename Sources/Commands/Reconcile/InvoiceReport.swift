@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import Domain
 import Foundation
@@ -9,9 +10,9 @@ struct InvoiceReport {
     private static let shownMax = 20
 
     private let result: InvoiceResult
-    private let names: TaskNames
+    private let names: Dialects
 
-    init(_ result: InvoiceResult, _ names: TaskNames) {
+    init(_ result: InvoiceResult, _ names: Dialects) {
         self.result = result
         self.names = names
     }
@@ -124,7 +125,7 @@ struct InvoiceReport {
     }
 
     private func ours(_ finding: InvoiceFinding) -> String? {
-        names.text(finding.taskID.map(TaskID.init), finding.taskCreatedAt)
+        names.idText(finding.taskID.map(TaskID.init), finding.taskCreatedAt)
     }
 
     /// An id from outside, harmless in a terminal.

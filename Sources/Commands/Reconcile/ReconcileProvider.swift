@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import Domain
 import Foundation
@@ -44,7 +45,7 @@ struct ReconcileProvider: OfficeCommand {
             throw CommandError("\(invoice): \(error)")
         }
         guard let result else { throw CommandError("the result was not kept: try again") }
-        try InvoiceReport(result, TaskNames(office)).write(output)
+        try InvoiceReport(result, Dialects(office)).write(output)
     }
 }
 
@@ -63,7 +64,7 @@ struct ReconcileShow: OfficeCommand {
                 run.map { "there is no result \($0): see `zadmin reconcile list`" }
                     ?? "no invoice was compared yet: see `zadmin reconcile provider --help`")
         }
-        try InvoiceReport(result, TaskNames(office)).write(output)
+        try InvoiceReport(result, Dialects(office)).write(output)
     }
 }
 

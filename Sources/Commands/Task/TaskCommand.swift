@@ -16,9 +16,9 @@ struct TaskShow: OfficeCommand {
     @OptionGroup var output: OutputOptions
 
     func run(in office: Office) async throws {
-        let names = try TaskNames(office)
-        guard let number = names.unified.id(id)?.id, let task = try await ReportBook().task(number, in: office.pool),
-            names.text(task.id, task.createdAt) == id
+        let names = try Dialects(office)
+        guard let number = names.id(id), let task = try await ReportBook().task(number, in: office.pool),
+            names.idText(task.id, task.createdAt) == id
         else { throw CommandError("there is no task '\(id)': see `zadmin task list`") }
         if output.json { return Output.write(task.json(names).text) }
         var table = Table(("FIELD", .left), ("VALUE", .left))
@@ -45,7 +45,7 @@ struct TaskCancel: OfficeCommand {
     @OptionGroup var change: ChangeOptions
 
     func run(in office: Office) async throws {
-        let (id, number) = (id, try TaskNames(office).unified.id(id)?.id)
+        let (id, number) = (id, try Dialects(office).id(id))
         let unknown = CommandError("there is no task '\(id)': see `zadmin task list`")
         guard let number else { throw unknown }
         // The leases' length does not matter here.
@@ -77,7 +77,7 @@ struct TaskList: OfficeCommand {
             return state
         }
         if let account { try await requireAccount(account, in: office) }
-        let names = try TaskNames(office)
+        let names = try Dialects(office)
         let tasks = try await ReportBook().tasks(account: account, state: state, in: office.pool)
         if output.json { return Output.write(JSON.array(tasks.map { $0.json(names) }).text) }
         var table = Table(
@@ -85,7 +85,7 @@ struct TaskList: OfficeCommand {
             ("RESERVED", .right), ("SETTLED", .right), ("SUBMITTED", .left))
         for task in tasks {
             table.add(
-                names.unified.idText(task.id, task.createdAt), task.account, task.mode, task.model, task.state.rawValue,
+                names.idText(task.id, task.createdAt), task.account, task.mode, task.model, task.state.rawValue,
                 task.reserved.description, task.settled?.description ?? "-", Output.time(task.createdAt))
         }
         Output.write(table.text)
@@ -93,9 +93,9 @@ struct TaskList: OfficeCommand {
 }
 
 extension TaskView {
-    fileprivate func json(_ names: TaskNames) -> JSON {
+    fileprivate func json(_ names: Dialects) -> JSON {
         .object([
-            ("id", .string(names.unified.idText(id, createdAt))), ("account", .string(account)), ("mode", .string(mode)),
+            ("id", .string(names.idText(id, createdAt))), ("account", .string(account)), ("mode", .string(mode)),
             ("group", .string(userGroup)), ("model", .string(model)), ("status", .string(state.rawValue)),
             ("progress", .int(Int64(progress))), ("billing_rule", .string(rule.rawValue)),
             ("credits_reserved", .string(reserved.description)), ("credits_settled", .optional(settled?.description)),

@@ -4,22 +4,22 @@ import Foundation
 import Images
 import Keys
 
-/// Public ids of tasks, and tasks as customers see them.
-struct TaskNames {
-    let unified: UnifiedTask
-
+extension Dialects {
+    /// The dialects as an operator's command needs them.
     init(_ office: Office) throws {
         self.init(secret: try SecretFile.load(office.settings), baseURL: office.settings.publicURL)
     }
 
+    /// The dialects of an installation.
     init(secret: ServiceSecret, baseURL: String) {
-        unified = UnifiedTask(
+        self.init(
             codes: TaskCode(key: secret.bytes(for: .taskCode)),
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: baseURL))
     }
 
-    func text(_ id: TaskID?, _ createdAt: Date?) -> String? {
+    /// The id of a task that an entry or an attempt may have.
+    func idText(_ id: TaskID?, _ createdAt: Date?) -> String? {
         guard let id, let createdAt else { return nil }
-        return unified.idText(id, createdAt)
+        return idText(id, createdAt)
     }
 }

@@ -10,12 +10,7 @@ import Ledger
 /// and codes.
 struct UnifiedCredits {
     let services: APIServices
-    private let tasks: UnifiedTask
-
-    init(services: APIServices) {
-        self.services = services
-        tasks = UnifiedTask(codes: services.codes, links: services.links)
-    }
+    let tasks: UnifiedTask
 
     func add(to router: Router<APIContext>) {
         router.get("/v1/credits") { request, _ in try await credits(request) }

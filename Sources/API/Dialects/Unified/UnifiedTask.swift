@@ -1,21 +1,18 @@
 import Admission
-public import Domain
-public import Foundation
-public import Images
-public import Reports
+import Domain
+import Foundation
+import Images
+import Reports
 
 /// Tasks in the words of the unified dialect. The reply to a query and the body of a callback are the same bytes.
-public struct UnifiedTask: Sendable {
-    /// The dialect's name, as stored with its tasks.
-    public static let dialect = "unified"
-
+struct UnifiedTask: Sendable {
     private let codes: TaskCode
     private let links: SignedLinks
 
     /// - Parameters:
     ///   - codes: for ids.
     ///   - links: for results.
-    public init(codes: TaskCode, links: SignedLinks) {
+    init(codes: TaskCode, links: SignedLinks) {
         self.codes = codes
         self.links = links
     }
@@ -36,7 +33,7 @@ public struct UnifiedTask: Sendable {
     }
 
     /// The reply to a query.
-    public func reply(_ task: TaskView) -> [UInt8] { json(task).bytes }
+    func reply(_ task: TaskView) -> [UInt8] { json(task).bytes }
 
     func json(_ task: TaskView) -> JSON {
         var rest: [(String, JSON)] = []
@@ -70,12 +67,12 @@ public struct UnifiedTask: Sendable {
     }
 
     /// The public id of a task.
-    public func idText(_ id: TaskID, _ createdAt: Date) -> String {
+    func idText(_ id: TaskID, _ createdAt: Date) -> String {
         UnifiedTaskID(createdSeconds: Self.seconds(createdAt), code: codes.encode(id)).text
     }
 
     /// The task behind a public id; nil when it does not have the shape or its code is none of ours.
-    public func id(_ text: some StringProtocol) -> (id: TaskID, createdSeconds: Int64)? {
+    func id(_ text: some StringProtocol) -> (id: TaskID, createdSeconds: Int64)? {
         guard let shape = UnifiedTaskID(text), let id = codes.decode(shape.code) else { return nil }
         return (id, shape.createdSeconds)
     }

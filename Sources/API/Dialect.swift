@@ -1,0 +1,29 @@
+import Domain
+import Foundation
+import Hummingbird
+import Images
+import Reports
+
+/// A wire format for the same jobs: its routes, its words for tasks and its shape of failures. Each is a folder in
+/// `Dialects/`, and a new one is added to ``Dialects/types`` and nowhere else.
+protocol Dialect: Sendable {
+    /// The name, as stored with the dialect's tasks.
+    static var name: String { get }
+    /// Paths that begin with one of these are this dialect's, also those that lead nowhere.
+    static var prefixes: [String] { get }
+
+    /// - Parameters:
+    ///   - codes: for ids.
+    ///   - links: for results.
+    init(codes: TaskCode, links: SignedLinks)
+
+    /// Adds the routes.
+    func add(to router: Router<APIContext>, _ services: APIServices)
+    /// The number in a public id; nil when it does not have this dialect's shape, or its code is none of ours. The time is
+    /// the second that the task was made, where the id tells it.
+    func id(_ text: String) -> (id: TaskID, createdSeconds: Int64?)?
+    /// The body of a callback.
+    func callbackBody(_ task: TaskView) -> [UInt8]
+    /// The answer to a failure.
+    static func failure(_ error: APIError, requestID: String) -> Response
+}

@@ -1,0 +1,52 @@
+import Domain
+import Foundation
+
+/// Checks of fields that several dialects have; each error names its field.
+enum Fields {
+    /// The fields of a JSON body.
+    static func decode<Wire: Decodable>(_ type: Wire.Type, from body: Data) throws(APIError) -> Wire {
+        guard !body.isEmpty else { throw .invalid(nil, "The request body is empty: send a JSON object.") }
+        do { return try JSONDecoder().decode(type, from: body) } catch let error as APIError { throw error } catch {
+            throw .invalid(nil, "The request body is not a JSON object: check its syntax.")
+        }
+    }
+
+    static func model(_ text: String?) throws(APIError) -> String {
+        guard let text, !text.isEmpty else { throw .invalid("model", "model is required: for example z-image-turbo.") }
+        guard text.utf8.count <= 128, !text.unicodeScalars.contains("\0") else {
+            throw .invalid("model", "model is at most 128 characters.")
+        }
+        return text
+    }
+
+    static func prompt(_ text: String?, charactersMax: Int = Limits.promptCharactersMax) throws(APIError) -> String {
+        guard let text, text.contains(where: { !$0.isWhitespace }) else {
+            throw .invalid("prompt", "prompt is required: describe the image.")
+        }
+        guard text.unicodeScalars.count <= charactersMax else {
+            throw .invalid("prompt", "prompt is limited to \(charactersMax) characters.")
+        }
+        // PostgreSQL cannot store it, and no picture needs it.
+        guard !text.unicodeScalars.contains("\0") else {
+            throw .invalid("prompt", "prompt must not contain the NUL character.")
+        }
+        return text
+    }
+
+    static func callback(_ text: String?, _ egress: EgressRule, param: String = "callback_url") throws(APIError) -> String? {
+        guard let text else { return nil }
+        do throws(CallbackURLError) { return try CallbackURL(text, egress: egress).text } catch {
+            throw .invalid(param, error.description)
+        }
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A field of the right type, or nil where it is absent or null.
+    /// - Parameter word: what it must be, for the message.
+    func field<T: Decodable>(_ key: Key, _ type: T.Type, _ word: String) throws -> T? {
+        do { return try decodeIfPresent(type, forKey: key) } catch let error as APIError { throw error } catch {
+            throw APIError.invalid(key.stringValue, "\(key.stringValue) must be \(word).")
+        }
+    }
+}

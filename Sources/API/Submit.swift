@@ -1,0 +1,76 @@
+import Admission
+import Crypto
+import Domain
+import Foundation
+import HTTPTypes
+import Hummingbird
+import JobLife
+import Keys
+
+/// What a dialect read from a submit, checked.
+struct CheckedRequest {
+    var model: String
+    var operation = TaskOperation.generate
+    var image: ImageRequest
+    var callbackURL: String?
+    /// The request in a fixed form, for the comparison of repeated idempotency keys: as the customer sent it, without the
+    /// seed that we draw.
+    var canonical: [(String, JSON)]
+}
+
+/// The way of a request into the database, the same for every dialect.
+struct Submit {
+    /// A task that was accepted, or was before under the same idempotency key.
+    struct Accepted {
+        let task: AdmittedTask
+        let request: CheckedRequest
+        let caller: Caller
+        /// Where the caller stands, and whether this is a replay.
+        let headers: HTTPFields
+    }
+
+    let services: APIServices
+    let dialect: String
+
+    /// - Parameter read: the dialect's check of the body.
+    func callAsFunction(
+        _ request: Request, read: (ByteBuffer) async throws -> CheckedRequest
+    ) async throws -> Accepted {
+        let caller = try await request.caller(services.keys)
+        let key = try request.idempotencyKey()
+        let checked = try await read(try await request.boundedBody())
+        let verdict = try await services.admit(submission(checked, caller, key))
+        var headers = Self.rateHeaders(verdict.rate)
+        if verdict.replayed { headers[.idempotencyReplayed] = "true" }
+        switch verdict.outcome {
+        case .failure(let refusal):
+            var failure = APIError(refusal, model: checked.model)
+            failure.headers = headers
+            if let scope = verdict.rate?.scope, failure.kind == .tooMany {
+                failure.figures.append(("limit_scope", .string(scope)))
+            }
+            throw failure
+        case .success(let task):
+            return Accepted(task: task, request: checked, caller: caller, headers: headers)
+        }
+    }
+
+    private func submission(_ checked: CheckedRequest, _ caller: Caller, _ key: String?) -> Submission {
+        let canonical = JSON.object([("dialect", .string(dialect))] + checked.canonical).bytes
+        return Submission(
+            keyID: caller.keyID, walletID: caller.walletID, model: checked.model, operation: checked.operation,
+            dialect: dialect, image: checked.image, callbackURL: checked.callbackURL, idempotencyKey: key,
+            fingerprint: key == nil ? [] : Array(SHA256.hash(data: Data(canonical))))
+    }
+
+    /// Where the caller stands with the strictest limit, in the words of the IETF draft.
+    private static func rateHeaders(_ rate: RateStanding?) -> HTTPFields {
+        guard let rate else { return [:] }
+        let emissionSeconds = 60.0 / Double(rate.limit)
+        let window = Int((emissionSeconds * Double(rate.burst)).rounded(.up))
+        return [
+            .rateLimitPolicy: "\"requests\";q=\(rate.burst);w=\(window)",
+            .rateLimit: "\"requests\";r=\(rate.remaining);t=\(Int(emissionSeconds.rounded(.up)))",
+        ]
+    }
+}
