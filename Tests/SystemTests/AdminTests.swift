@@ -109,7 +109,7 @@ extension SystemTests {
                 _ = try await site.issueKey("acme")
                 let before = try await state(site)
                 for (setting, advice) in table {
-                    let settings = [setting.0: setting.1]
+                    let settings = [setting.0: setting.1, "ZIMAGE_DATABASE_WAIT_SECONDS": "0"]
                     let line = "key issue --account acme"
                     let outcome = try await site.zadmin(line, settings: settings)
                     try expectRefusal(outcome, line: "\(setting) \(line)", advice: advice)

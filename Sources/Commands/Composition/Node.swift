@@ -39,7 +39,7 @@ struct Node {
         self.logger = logger
         try VipsLibrary.start()
         let pool = database.pool
-        let secret = try await database.whenAvailable(logger) {
+        let secret = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) {
             try await Self.requireCurrentSchema(settings, database)
             // A service that was off for months may lack this month's partitions, and the first submit needs them.
             try await Recover.makePartitions(in: pool)

@@ -59,8 +59,10 @@ struct OpenDatabase: Sendable {
 
     /// Does what needs the database, again and again while that is away: one that starts together with this program, as after
     /// a power cut, is waited for. Only work that can be repeated.
-    func whenAvailable<Answer>(_ logger: Logger, _ work: () async throws -> Answer) async throws -> Answer {
-        let deadline = ContinuousClock.now + Self.startPatience
+    func whenAvailable<Answer>(
+        waitingAtMost seconds: Int, _ logger: Logger, _ work: () async throws -> Answer
+    ) async throws -> Answer {
+        let deadline = ContinuousClock.now + .seconds(seconds)
         while true {
             do { return try await work() } catch let error as PostgresError where error.isUnavailable {
                 guard ContinuousClock.now < deadline else { throw error }
@@ -69,9 +71,6 @@ struct OpenDatabase: Sendable {
             }
         }
     }
-
-    /// Longer than a server takes that recovers from a crash; then the supervisor should know.
-    private static let startPatience = Duration.seconds(60)
 
     static let ping = Statement("ping", "select 1")
 

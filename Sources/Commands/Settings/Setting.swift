@@ -15,6 +15,9 @@ struct Setting: Sendable {
         isSecret: true)
     static let databaseConnections = Setting(
         name: "ZIMAGE_DATABASE_CONNECTIONS", meaning: "sessions that one zserve may hold", fallback: "8")
+    static let databaseWaitSeconds = Setting(
+        name: "ZIMAGE_DATABASE_WAIT_SECONDS", meaning: "how long zserve waits at its start for a database that is away",
+        fallback: "60")
     static let data = Setting(
         name: "ZIMAGE_DATA", meaning: "folder of the embedded database, pictures and the secret", fallback: ".zimage")
     static let migrations = Setting(
@@ -65,9 +68,9 @@ struct Setting: Sendable {
         fallback: "release")
 
     static let all = [
-        databaseURL, databaseConnections, data, migrations, secret, host, port, publicURL, node, workers, leaseSeconds,
-        graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, creditValue, currency, logLevel, crashAt,
-        config, url, build,
+        databaseURL, databaseConnections, databaseWaitSeconds, data, migrations, secret, host, port, publicURL, node, workers,
+        leaseSeconds, graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, creditValue, currency, logLevel,
+        crashAt, config, url, build,
     ]
 }
 

@@ -8,6 +8,7 @@ import SystemPackage
 struct Settings: Sendable {
     let databaseURL: String?
     let databaseConnections: Int
+    let databaseWaitSeconds: Int
     /// Absolute.
     let dataFolder: String
     let migrationsFolder: String
@@ -77,6 +78,7 @@ struct Settings: Sendable {
         present = Setting.all.map { ($0, text($0)) }
         databaseURL = optional(.databaseURL)
         databaseConnections = try whole(.databaseConnections, 3...200)
+        databaseWaitSeconds = try whole(.databaseWaitSeconds, 0...3600)
         let folder = FileManager.default.currentDirectoryPath
         dataFolder = URL(fileURLWithPath: text(.data), relativeTo: URL(fileURLWithPath: folder)).standardizedFileURL.path
         migrationsFolder = optional(.migrations) ?? Self.migrationsBesideProgram()
