@@ -20,6 +20,8 @@ import Testing
 struct APIFixture: Sendable {
     let database: TestDatabase
     let store: FolderStore
+    /// Where the store keeps its pictures.
+    let folder: String
     let links: SignedLinks
     let clock: TestClock
     let trouble: Trouble
@@ -148,7 +150,7 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
         try await Application(router: APIRoutes.router(services), logger: logger).test(.router) { client in
             try await body(
                 APIFixture(
-                    database: database, store: store, links: links, clock: clock, trouble: trouble, client: client))
+                    database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble, client: client))
         }
     }
 }

@@ -56,7 +56,7 @@ import Testing
 
     @Test func inputsReadBackExactly() throws {
         let url = InputPicture.url("https://example.com/\"a\"?b=\\c"), stored = InputPicture.stored("2/input-0.png")
-        for strength in [0, 1, 0.1, 1 / 3, 1e-9, 5e-324, 0.6.nextUp, 1.0.nextDown] {
+        for strength in [0, 1, 0.1, 1 / 3, 1e-9, .leastNonzeroMagnitude, (0.6).nextUp, (1.0).nextDown] as [Double] {
             for (image, mask) in [(url, nil), (stored, url), (url, stored), (stored, stored)] as [(InputPicture, InputPicture?)] {
                 let request = ImageRequest(
                     prompt: "a", sizeText: nil, size: .standard, seed: 7, format: .png, nsfwCheck: false,

@@ -77,11 +77,12 @@ import Vips
 
     @Test(arguments: shapes.indices) func onlyWhatIsWhiteChanges(shape: Int) async throws {
         let (picture, isWhite) = (try input(), Self.shapes[shape].isWhite)
-        let inputs = PreparedInputs(image: try png(picture), mask: try mask(isWhite), strength: 1)
+        let inputs = PreparedInputs(image: try png(picture), mask: try mask(Self.size, isWhite), strength: 1)
         let painted = try await drawn(inputs)
         var (white, changed) = (0, 0)
         for place in 0..<(160 * 120) {
-            let differs = (0..<3).contains { painted[place * 3 + $0] != picture[place * 3 + $0] }
+            let bytes = (place * 3)..<(place * 3 + 3)
+            let differs = painted[bytes] != picture[bytes]
             if isWhite(place % 160, place / 160) {
                 white += 1
                 changed += differs ? 1 : 0
@@ -97,11 +98,11 @@ import Vips
     /// The letters are white, which neither picture nor landscape are.
     @Test func promptAndLabelAreInTheLargestBoxThatMayBePainted() async throws {
         let box = (x: 50..<150, y: 10..<100)
-        let mask = try mask { box.x.contains($0) && box.y.contains($1) || $1 == 119 }
+        let mask = try mask { x, y in box.x.contains(x) && box.y.contains(y) || y == 119 }
         let grey = [UInt8](repeating: 90, count: 160 * 120 * 3)
         func letters(_ prompt: String) async throws -> [Int] {
             let painted = try await drawn(PreparedInputs(image: try png(grey), mask: mask, strength: 1), prompt: prompt)
-            return (0..<(160 * 120)).filter { place in (0..<3).allSatisfy { painted[place * 3 + $0] > 235 } }
+            return (0..<(160 * 120)).filter { place in painted[(place * 3)..<(place * 3 + 3)].allSatisfy { $0 > 235 } }
         }
         let written = try await letters("HHHH MMMM HHHH")
         #expect(written.count > 10)

@@ -5,7 +5,7 @@ import Foundation
 ///
 /// It takes callbacks by POST and serves files by GET. A GET whose body was cut off by the client is told a second time,
 /// with the method `CUT`.
-public final class TLSCustomer {
+public final class TLSCustomer: Sendable {
     /// One request as the customer saw it.
     public struct Seen: Decodable, Sendable {
         /// Its method.
@@ -19,7 +19,7 @@ public final class TLSCustomer {
     }
 
     /// Where it listens.
-    public private(set) var port = 0
+    public let port: Int
     /// The authority to trust.
     public let caFile: String
     private let folder: URL
@@ -38,7 +38,7 @@ public final class TLSCustomer {
                 + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", caFile])
         guard await maker.ending() == .exited(0) else { throw TestFailure("openssl made no certificate") }
         (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key, folder.path])
-        port = try await next(Int.self)
+        port = try await Self.next(Int.self, in: lines)
     }
 
     deinit {
@@ -52,14 +52,15 @@ public final class TLSCustomer {
 
     /// Serves a file and answers its address. The first answers to a name with `fails-once` or `fails-always` in it are 503.
     public func serve(_ bytes: [UInt8], as name: String) throws -> String {
-        try Data(bytes).write(to: folder.appending(path: name))
+        // Whole at once, because it may be served while it is written again.
+        try Data(bytes).write(to: folder.appending(path: name), options: .atomic)
         return url("/files/\(name)")
     }
 
     /// The next request that the customer saw; waits for it.
-    public func nextSeen() async throws -> Seen { try await next(Seen.self) }
+    public func nextSeen() async throws -> Seen { try await Self.next(Seen.self, in: lines) }
 
-    private func next<Value: Decodable>(_ type: Value.Type) async throws -> Value {
+    private static func next<Value: Decodable>(_ type: Value.Type, in lines: AsyncStream<String>) async throws -> Value {
         var iterator = lines.makeAsyncIterator()
         // Nil when the process has ended, or when the test's time limit has cancelled it.
         guard let line = await iterator.next() else { throw POSIXError(.EPIPE) }

@@ -31,8 +31,9 @@ public struct InputIntake: Sendable {
             }
             return nil
         }
-        let named = try (image: named(image, .image), mask: mask.map { try named($0, .mask) })
-        return try await kept(named.image, named.mask, strength: Self.checked(strength))
+        let picture = try named(image, .image)
+        let maskPicture = try mask.map { (text) throws(InputError) in try named(text, .mask) }
+        return try await kept(picture, maskPicture, strength: Self.checked(strength))
     }
 
     /// The inputs of a request that uploads its pictures, in the OpenAI dialect's convention: the transparent pixels of the
@@ -76,7 +77,8 @@ public struct InputIntake: Sendable {
     /// Nothing is kept before everything was checked.
     private func kept(_ image: Named, _ mask: Named?, strength: Double?) async throws -> ImageInputs {
         let imageFile = try await file(image, .image)
-        let maskFile = try await mask.asyncMap { try await file($0, .mask) } ?? nil
+        var maskFile: InputFile?
+        if let mask { maskFile = try await file(mask, .mask) }
         if let imageFile, let maskFile { try InputPreparation.requireSameSize(imageFile.size, maskFile.size) }
         var inputs = ImageInputs(image: try await picture(image, imageFile), strength: strength)
         guard let mask else { return inputs }
@@ -102,12 +104,5 @@ public struct InputIntake: Sendable {
             return .stored(path.text)
         case (.sent, nil): preconditionFailure("what was sent has been decoded")
         }
-    }
-}
-
-extension Optional {
-    fileprivate func asyncMap<Value>(_ transform: (Wrapped) async throws -> Value) async rethrows -> Value? {
-        guard let self else { return nil }
-        return try await transform(self)
     }
 }
