@@ -17,7 +17,7 @@ import Vips
             let inpaint = try await intake.checked(image: Self.url, mask: Self.url + "?m", strength: nil)
             #expect(inpaint == ImageInputs(image: .url(Self.url), mask: .url(Self.url + "?m"), strength: 1))
             #expect(inpaint?.operation == .inpaint)
-            for strength in [0, 1, 0.1, 1e-9, 1 / 3] {
+            for strength in [0, 1, 0.1, 1e-9, 1 / 3] as [Double] {
                 #expect(try await intake.checked(image: Self.url, mask: nil, strength: strength)?.strength == strength)
             }
             #expect(try await intake.checked(image: Self.url, mask: nil, strength: -0.0)?.strength.sign == .plus)
