@@ -45,7 +45,8 @@ public struct AdmitTasks: Sendable {
         var rate: RateStanding?
         if let limit: Int = try row.get(10, as: Int?.self) {
             rate = RateStanding(
-                scope: try row.get(14), limit: limit, burst: try row.get(11), remaining: try row.get(12))
+                scope: try row.get(14), limit: limit, burst: try row.get(11), remaining: try row.get(12),
+                nextMicroseconds: try row.get(13))
         }
         let word: String = try row.get(1)
         let outcome: Result<AdmittedTask, Refusal>
@@ -58,7 +59,7 @@ public struct AdmitTasks: Sendable {
                     estimatedSeconds: try row.get(8) ?? 0))
         default: outcome = .failure(try refusal(word, row))
         }
-        return Verdict(outcome: outcome, replayed: try row.get(2), rate: rate)
+        return Verdict(outcome: outcome, replayed: try row.get(2), rate: rate, fullScope: try row.get(15))
     }
 
     private func refusal(_ word: String, _ row: Row) throws(PostgresError) -> Refusal {

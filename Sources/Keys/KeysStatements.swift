@@ -73,9 +73,31 @@ public enum KeysStatements {
         "account_move",
         "update accounts a set group_id = g.id from user_groups g where a.name = $1 and g.name = $2 returning a.id")
 
+    /// Whose limit, the model, and what holds now.
+    static let limit = Statement(
+        "limit_find",
+        """
+        select s.id, m.id, l.rpm, l.burst, l.max_running, l.max_pending
+        from (select case $1::limit_scope
+                when 'key' then (select id from api_keys where id::text = $2)
+                when 'account' then (select id from accounts where name = $2)
+                else (select id from user_groups where name = $2) end id) s
+            left join models m on m.name = $3
+            left join all_limits l on l.scope = $1::limit_scope and l.subject_id = s.id and l.model_id is not distinct from m.id
+        """)
+    static let setLimit = Statement("limit_set", "select set_limit($1::limit_scope, $2, $3, $4, $5, $6, $7)")
+    static let limits = Statement(
+        "limit_list",
+        """
+        select l.scope::text, l.subject, m.name, l.rpm, l.burst, l.max_running, l.max_pending
+        from all_limits l left join models m on m.id = l.model_id
+        where ($1::text is null or l.scope = $1::limit_scope) and ($2::text is null or l.subject = $2)
+        order by l.scope, l.subject_id, m.name nulls first limit 1000
+        """)
+
     /// All of them, for the test that prepares each on a fresh database.
     public static let all = [
         find, epoch, insert, revoke, list, rememberSecret, storedSecret, createGroup, updateGroup, groups, createAccount,
-        accounts, suspendAccount, moveAccount,
+        accounts, suspendAccount, moveAccount, limit, setLimit, limits,
     ]
 }

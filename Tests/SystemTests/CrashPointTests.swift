@@ -32,6 +32,7 @@ extension SystemTests {
                 "quota set --account acme --daily 1000.#",
                 ["quota_subject", "quota_find", "time_zone_known", "quota_set", "commit"]
             ),
+            ("limit set --account acme --rpm 1000#", ["limit_find", "limit_set", "commit"]),
             ("task cancel TASK", ["cancel_tasks", "commit"]),
             ("price withdraw VERSION", ["price_withdraw"]),
             ("price load SHEET --group default", ["price_lock", "price_models", "price_planned"]),
@@ -45,7 +46,8 @@ extension SystemTests {
             "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
             "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
-            "codes_equal_entries", "quotas_equal_tasks", "keys_have_their_tasks", "callbacks_equal_tasks",
+            "codes_equal_entries", "quotas_equal_tasks", "limits_equal_tasks",
+            "limit_list", "keys_have_their_tasks", "callbacks_equal_tasks",
             "expiring_grants", "code_list", "quota_list", "invoice_run", "invoice_sums", "invoice_findings",
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage",
