@@ -1,4 +1,5 @@
--- Why: limits besides those of a whole group and a key's own rate: for an account, for a key's jobs, and for one model.
+-- Why: limits besides those of a whole group and a key's own rate: for an account, for a key's jobs, and for one model. And
+-- keys that take the place of others, with their limits.
 --
 -- Requests per minute and burst, waiting tasks, running tasks. Each limit holds by itself, so the strictest wins. A group's
 -- is for each of its accounts, as the group's own columns are; live and test jobs are counted apart.
@@ -316,10 +317,34 @@ language sql stable as $$
     from standing s order by s.slack / s.emission, s.slack % s.emission limit 1
 $$;
 
+-- Makes a key that takes the place of another: the same rights, limits and date, another secret. The old one works until the
+-- overlap is over. Null when it cannot be replaced. The wallet comes first, as in every order of locks.
+create function rotate_key(p_id bigint, p_selector text, p_hash text, p_hint text, p_overlap_seconds bigint)
+returns bigint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    made bigint;
+begin
+    perform from wallets w where w.id = (select k.wallet_id from api_keys k where k.id = p_id) for no key update;
+    insert into api_keys (selector, account_id, wallet_id, mode, name, hash, hint, rpm, burst, models, scopes, ips, expires_at,
+        rate_tat)
+    select p_selector, account_id, wallet_id, mode, name, p_hash, p_hint, rpm, burst, models, scopes, ips, expires_at, rate_tat
+    from api_keys
+    where id = p_id and revoked_at is null and rotated_to is null and (expires_at is null or expires_at > clock_timestamp())
+    returning id into made;
+    insert into limits (scope, subject_id, model_id, rpm, burst, max_running, max_pending)
+    select scope, made, model_id, rpm, burst, max_running, max_pending from limits
+    where scope = 'key' and subject_id = p_id and made is not null;
+    update api_keys set rotated_to = made,
+        expires_at = least(expires_at, clock_timestamp() + make_interval(secs => p_overlap_seconds))
+    where id = p_id and made is not null;
+    return made;
+end $$;
+
 create trigger limits_bump after insert or delete or update on limits for each statement execute function bump_auth_epoch();
 
 revoke execute on function mark_limited(bigint[]), open_limit_counters(bigint[], bigint[]),
     count_toward_limits(bigint[], bigint[], int[], int[]), startable_tasks(bigint, int),
-    set_limit(limit_scope, bigint, int, int, int, int, int) from public;
+    set_limit(limit_scope, bigint, int, int, int, int, int), rotate_key(bigint, text, text, text, bigint) from public;
 grant select on limits, limit_counters, all_limits to zimage_service;
-grant execute on function rate_standing(bigint), set_limit(limit_scope, bigint, int, int, int, int, int) to zimage_service;
+grant execute on function rate_standing(bigint), set_limit(limit_scope, bigint, int, int, int, int, int),
+    rotate_key(bigint, text, text, text, bigint) to zimage_service;

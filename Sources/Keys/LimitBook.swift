@@ -59,7 +59,8 @@ public struct LimitBook: Sendable {
         let figures = [plan.requestsPerMinute, plan.burst, plan.maxRunning, plan.maxPending]
         try await transaction.execute(
             KeysStatements.setLimit,
-            [Parameter(scope.rawValue), Parameter(id), Parameter(found.model.map(Int32.init))] + figures.map { Parameter($0.map(Int32.init)) })
+            [Parameter(scope.rawValue), Parameter(id), Parameter(found.model.map(Int32.init))]
+                + figures.map { Parameter($0.map(Int32.init)) })
         return plan
     }
 
