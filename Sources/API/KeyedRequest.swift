@@ -11,11 +11,14 @@ final class KeyedRequest: Sendable {
     /// The request under way.
     @TaskLocal static var current: KeyedRequest?
 
-    /// Where it comes from; nil when nobody can say.
-    let address: IPAddress?
+    private let locate: @Sendable () -> IPAddress?
     private let seen = Mutex<Caller?>(nil)
 
-    init(address: IPAddress?) { self.address = address }
+    /// - Parameter locate: asked only for keys that are tied to addresses.
+    init(locate: @escaping @Sendable () -> IPAddress?) { self.locate = locate }
+
+    /// Where it comes from; nil when nobody can say.
+    var address: IPAddress? { locate() }
 
     var caller: Caller? { seen.withLock { $0 } }
 
@@ -34,8 +37,9 @@ struct KeyedMiddleware: RouterMiddleware {
     func handle(
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        let address = services.trustedProxies.client(peer: context.peer, forwarded: request.headers[values: .forwardedFor])
-        let keyed = KeyedRequest(address: address)
+        let keyed = KeyedRequest { [proxies = services.trustedProxies, peer = context.peer, headers = request.headers] in
+            proxies.client(peer: peer, forwarded: headers[values: .forwardedFor])
+        }
         var response = try await KeyedRequest.$current.withValue(keyed) { try await next(request, context) }
         guard let caller = keyed.caller, caller.isRateLimited, response.headers[.rateLimit] == nil else { return response }
         // An answer is not withheld for want of these headers.

@@ -22,9 +22,9 @@ public struct Caller: Sendable, Equatable {
 
     /// Throws unless the key may do this from there. A key that is tied to addresses is refused where nobody can say whose
     /// request it is.
-    public func check(_ right: KeyRight, from address: IPAddress?) throws(KeyError) {
+    public func check(_ right: KeyRight, from address: @autoclosure () -> IPAddress?) throws(KeyError) {
         if let addresses {
-            guard let address, addresses.contains(address) else { throw .addressForbidden }
+            guard let address = address(), addresses.contains(address) else { throw .addressForbidden }
         }
         guard rights.contains(right) else { throw .rightMissing(right) }
     }
