@@ -104,7 +104,8 @@ struct Node {
         if database.isEmbedded {
             add(Part { [database, logger] in await cancelWhenGracefulShutdown { await database.keepAlive(logger) } })
         }
-        add(Part { [epochs, uses, database] in await Self.watchEpochs(epochs, uses, database.pool) })
+        add(Part { [epochs] in await Self.watchEpochs(epochs) })
+        if roles.api { add(Part { [uses, database] in await Self.keepUses(uses, database.pool) }) }
         add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
         add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
@@ -141,14 +142,23 @@ struct Node {
         await withGracefulShutdownHandler { await run() } onGracefulShutdown: { finish() }
     }
 
-    private static func watchEpochs(_ epochs: EpochWatch, _ uses: KeyUses, _ pool: ConnectionPool) async {
+    private static func watchEpochs(_ epochs: EpochWatch) async {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 // A failure is not silent: without a fresh epoch no key is honoured.
                 try? await epochs.refresh()
-                // What is not written now is written later.
-                try? await uses.write(in: pool)
                 try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Apart from the epochs, which must not wait for it.
+    private static func keepUses(_ uses: KeyUses, _ pool: ConnectionPool) async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                // What cannot be written now is written later.
+                try? await uses.write(in: pool)
+                try? await Task.sleep(for: .seconds(2))
             }
         }
     }
