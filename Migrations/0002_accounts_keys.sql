@@ -55,12 +55,25 @@ create table api_keys (
     rpm int check (rpm between 1 and 10000000),
     burst int check (burst between 1 and 10000000),
     models text[],
+    -- What it may do at all.
+    scopes text[] not null default '{generate,read}'
+        constraint api_keys_scopes check (scopes <@ '{generate,read,admin}' and cardinality(scopes) > 0),
+    -- Where it may be used from; null is everywhere.
+    ips cidr[],
     expires_at timestamptz,
     revoked_at timestamptz,
+    -- The key that took its place.
+    rotated_to bigint,
     created_at timestamptz not null default now(),
     rate_tat bigint not null default 0
 ) with (fillfactor = 80);
 create index api_keys_of_account on api_keys (account_id);
+
+-- When a key was last used, to the minute. Apart from the keys, so that this waits for no lock and moves no epoch.
+create table key_uses (
+    key_id bigint primary key,
+    used_at timestamptz not null
+) with (fillfactor = 50);
 
 -- A number that grows with every change that narrows somebody's rights, in the transaction of that change. Nodes read
 -- it every second and trust what they remember of a key only as long as it stands still.
@@ -77,7 +90,7 @@ begin
     return null;
 end $$;
 
-create trigger api_keys_bump after delete or update of revoked_at, expires_at, rpm, burst, models, hash, wallet_id
+create trigger api_keys_bump after delete or update of revoked_at, expires_at, rpm, burst, models, scopes, ips, hash, wallet_id
     on api_keys for each statement execute function bump_auth_epoch();
 create trigger accounts_bump after delete or update of suspended_at, group_id
     on accounts for each statement execute function bump_auth_epoch();
@@ -105,7 +118,8 @@ create table admin_requests (
 grant select on accounts, wallets, api_keys, auth_epoch, audit_log, admin_requests to zimage_service;
 grant insert, update on accounts to zimage_service;
 grant insert on api_keys, audit_log, admin_requests to zimage_service;
-grant update (name, revoked_at, expires_at, rpm, burst, models) on api_keys to zimage_service;
+grant update (name, revoked_at, expires_at, rpm, burst, models, scopes, ips) on api_keys to zimage_service;
+grant select, insert, update on key_uses to zimage_service;
 
 -- Which secret this database belongs to: a node or an operator with another one would issue keys that nobody accepts.
 create table installation (

@@ -10,7 +10,8 @@
 -- Plans are generic by setting: the planner would otherwise plan anew for each batch, because it sees the arrays' lengths,
 -- and that costs a millisecond, twice as much as judging and writing a single request.
 --
--- Locks: wallets by id, then keys with a rate limit of their own by id, then caps by id. All else is read after them, in a
+-- Locks: wallets by id (and with them the counters of further limits), then keys with a rate limit of their own by id, then
+-- caps by id. All else is read after them, in a
 -- new snapshot.
 
 create type admit_verdict as enum (
@@ -48,14 +49,15 @@ $$;
 --
 -- refusal: what a customer who lacks credit is told: {"available", "needed"} in micro-credits, and for a cap {"scope",
 -- "window", "cap", "used", "time_zone", "resets_at" (seconds since 1970)}. replayed: the answer is that of an earlier request
--- with the same idempotency key.
+-- with the same idempotency key. rate_*: the strictest rate limit: what may come after this request, and when one more, or
+-- for one that is refused by it, when it may come. full_scope: whose waiting tasks are too many.
 create function admit_tasks(
     p_again boolean, p_ids bigint[], p_keys bigint[], p_models text[], p_operations text[], p_tiers text[],
     p_dialects text[], p_requests jsonb[], p_callbacks text[], p_idempotency text[], p_fingerprints bytea[])
 returns table (
     n int, verdict text, replayed boolean, task_id bigint, created_at timestamptz, reserved bigint, rule text,
     group_name text, estimated_seconds int, refusal jsonb, rate_limit int, rate_burst int, rate_remaining int,
-    rate_wait_us bigint, rate_scope text)
+    rate_next_us bigint, rate_scope text, full_scope text)
 language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -83,7 +85,10 @@ declare
     v_rpm int[] := array_fill(null::int, array[size]);
     v_burst int[] := array_fill(null::int, array[size]);
     v_left int[] := array_fill(null::int, array[size]);
-    v_wait bigint[] := array_fill(null::bigint, array[size]);
+    v_next bigint[] := array_fill(null::bigint, array[size]);
+    v_full text[] := array_fill(null::text, array[size]);
+    -- The lane of a limited wallet's task.
+    v_lane bigint[] := array_fill(null::bigint, array[size]);
     -- Whether the idempotency key was known before this batch.
     v_known boolean[] := array_fill(null::boolean, array[size]);
     -- One slot per wallet and per key, in the order of their ids.
@@ -108,16 +113,28 @@ declare
     q_month timestamptz[];
     q_month_used bigint[];
     q_count int := 0;
+    -- One slot per limit and wallet that concern the batch; see 0012.
+    l_id bigint[];
+    l_wallet bigint[];
+    l_key bigint[];
+    l_model int[];
+    l_rpm int[];
+    l_burst int[];
+    l_max_pending int[];
+    l_tat bigint[];
+    l_pending int[];
+    l_count int := 0;
     slot int;
     -- Wallets in which a grant's date has passed, or which have grants with a date.
     w_due bigint[];
     w_drawn bigint[];
-    -- The rate limit under judgement.
+    -- The rate limit under judgement: how far behind the request stays of what is allowed, and the strictest so far.
     emission bigint;
-    tolerance bigint;
-    earliest bigint;
+    slack bigint;
+    strictest bigint;
     wallet_next bigint;
     key_next bigint;
+    full_scope text;
 begin
     perform from wallets w where w.id in (select k.wallet_id from api_keys k where k.id = any (p_keys))
         order by w.id for no key update;
@@ -149,6 +166,19 @@ begin
         where q.id = any (q_id);
     end if;
 
+    -- So are further limits.
+    if exists (select from limits) then
+        l_wallet := array(select distinct k.wallet_id from api_keys k where k.id = any (p_keys));
+        perform open_limit_counters(l_wallet, p_keys);
+        select array_agg(n.limit_id order by o), array_agg(n.wallet_id order by o), array_agg(n.key_id order by o),
+            array_agg(n.model_id order by o), array_agg(n.rpm order by o), array_agg(coalesce(n.burst, n.rpm) order by o),
+            array_agg(n.max_pending order by o), array_agg(c.rate_tat order by o), array_agg(c.pending order by o)
+        into l_id, l_wallet, l_key, l_model, l_rpm, l_burst, l_max_pending, l_tat, l_pending
+        from limits_on(l_wallet, p_keys) n join limit_counters c
+                on (c.wallet_id, c.key_id, c.model_id, c.limit_id) = (n.wallet_id, n.key_id, n.model_id, n.limit_id),
+            lateral (select (n.limit_id, n.wallet_id) o) u;
+    end if;
+
     for r in
         with input as materialized (
             select i.n::int, i.id, i.key_id, i.model, i.operation::operation, i.tier, i.idempotency, i.fingerprint
@@ -158,7 +188,7 @@ begin
             select k.id key_id, k.revoked_at, k.expires_at, k.models key_models, k.rpm key_rpm, k.burst key_burst,
                 k.rate_tat key_tat, a.id account_id, a.suspended_at, g.id group_id, g.name group_name,
                 g.models group_models, g.rpm, g.burst, g.max_pending, w.id wallet_id, w.mode, w.available, w.pending,
-                w.rate_tat, dense_rank() over (order by w.id)::int wi, dense_rank() over (order by k.id)::int ki
+                w.rate_tat, w.limited, dense_rank() over (order by w.id)::int wi, dense_rank() over (order by k.id)::int ki
             from api_keys k join accounts a on a.id = k.account_id join user_groups g on g.id = a.group_id
                 join wallets w on w.id = k.wallet_id
             where k.id in (select input.key_id from input)),
@@ -169,6 +199,12 @@ begin
                     when 'account' then q.subject = c.account_id and c.mode = 'live'
                     else q.subject = c.group_id and c.mode = 'live' end
             group by c.key_id),
+        bounds as materialized (
+            select c.key_id, array_agg(l.slot::int order by l.slot) slots
+            from unnest(l_wallet, l_key) with ordinality l (wallet, key, slot) join caller c
+                on c.wallet_id = l.wallet and l.key in (0, c.key_id)
+            where l_id is not null
+            group by c.key_id),
         quotes as materialized (
             select q.group_id, q.model, q.operation, q.tier, m.id model_id, m.estimated_seconds,
                 p.price_id, p.rule, p.quote
@@ -177,13 +213,14 @@ begin
                 join models m on m.name = q.model and m.enabled
                 left join lateral price_in_force(q.group_id, m.id, q.operation, q.tier, at) p on true)
         select i.n, i.id, i.model, i.fingerprint, c.*, q.model_id, q.estimated_seconds, q.price_id, q.rule, q.quote,
-            caps.slots caps, d.key idem_key, d.fingerprint idem_fingerprint, d.task_id idem_task,
+            caps.slots caps, bounds.slots bounds, d.key idem_key, d.fingerprint idem_fingerprint, d.task_id idem_task,
             d.refusal idem_refusal,
             t.id old_id, t.created_at old_created, t.reserved old_reserved, tp.rule old_rule, tg.name old_group,
             tm.estimated_seconds old_seconds
         from input i
             left join caller c on c.key_id = i.key_id
             left join caps on caps.key_id = i.key_id
+            left join bounds on bounds.key_id = i.key_id
             left join quotes q on q.group_id = c.group_id and q.model = i.model and q.operation = i.operation
                 and q.tier = i.tier
             left join idempotency d on d.wallet_id = c.wallet_id and d.key = i.idempotency
@@ -222,37 +259,55 @@ begin
         end if;
 
         if v = 'accepted' and r.old_id is null then
-            -- GCRA at the account and at the key: each request moves the arrival time by one emission interval, and may
-            -- run ahead of the clock by the burst. Nothing moves unless the request is accepted in the end.
+            -- GCRA at the account, at the key and at further limits: each request moves the arrival time by one emission
+            -- interval, and may run ahead of the clock by the burst. Nothing moves unless the request is accepted in the end.
             wallet_next := null;
             key_next := null;
-            earliest := 0;
+            strictest := null;
+            full_scope := null;
             if r.rpm is not null then
                 emission := 60000000 / r.rpm;
-                tolerance := emission * coalesce(r.burst, r.rpm);
-                wallet_next := greatest(w_tat[r.wi], now_us) + emission;
-                earliest := wallet_next - tolerance;
+                wallet_next := next_arrival(w_tat[r.wi], now_us, emission, emission * coalesce(r.burst, r.rpm));
+                strictest := now_us + emission * coalesce(r.burst, r.rpm) - wallet_next;
                 v_scope[r.n] := 'account';
                 v_rpm[r.n] := r.rpm;
                 v_burst[r.n] := coalesce(r.burst, r.rpm);
-                v_left[r.n] := greatest((now_us + tolerance - wallet_next) / emission, 0);
             end if;
             if r.key_rpm is not null then
                 emission := 60000000 / r.key_rpm;
-                tolerance := emission * coalesce(r.key_burst, r.key_rpm);
-                key_next := greatest(k_tat[r.ki], now_us) + emission;
-                earliest := greatest(earliest, key_next - tolerance);
-                if v_left[r.n] is null or (now_us + tolerance - key_next) / emission < v_left[r.n] then
+                key_next := next_arrival(k_tat[r.ki], now_us, emission, emission * coalesce(r.key_burst, r.key_rpm));
+                slack := now_us + emission * coalesce(r.key_burst, r.key_rpm) - key_next;
+                if stricter(slack, emission, strictest, 60000000 / v_rpm[r.n]) then
+                    strictest := slack;
                     v_scope[r.n] := 'key';
                     v_rpm[r.n] := r.key_rpm;
                     v_burst[r.n] := coalesce(r.key_burst, r.key_rpm);
-                    v_left[r.n] := greatest((now_us + tolerance - key_next) / emission, 0);
                 end if;
             end if;
-            v_wait[r.n] := greatest(earliest - now_us, 0);
+            if w_pending[r.wi] >= r.max_pending then full_scope := 'account'; end if;
+            if r.bounds is not null then
+                foreach slot in array r.bounds loop
+                    continue when l_model[slot] not in (0, r.model_id);
+                    if l_pending[slot] >= l_max_pending[slot] then
+                        full_scope := coalesce(full_scope, limit_name(l_key[slot], l_model[slot]));
+                    end if;
+                    continue when l_rpm[slot] is null;
+                    emission := 60000000 / l_rpm[slot];
+                    slack := now_us + emission * l_burst[slot]
+                        - next_arrival(l_tat[slot], now_us, emission, emission * l_burst[slot]);
+                    if stricter(slack, emission, strictest, 60000000 / v_rpm[r.n]) then
+                        strictest := slack;
+                        v_scope[r.n] := limit_name(l_key[slot], l_model[slot]);
+                        v_rpm[r.n] := l_rpm[slot];
+                        v_burst[r.n] := l_burst[slot];
+                    end if;
+                end loop;
+            end if;
 
-            if earliest > now_us then v := 'rate_limited';
-            elsif w_pending[r.wi] >= r.max_pending then v := 'too_many_pending';
+            if strictest < 0 then v := 'rate_limited';
+            elsif full_scope is not null then
+                v := 'too_many_pending';
+                v_full[r.n] := full_scope;
             elsif w_available[r.wi] < r.quote then
                 v := 'credits_insufficient';
                 v_refusal[r.n] := jsonb_build_object(
@@ -289,11 +344,30 @@ begin
                     k_tat[r.ki] := key_next;
                     k_count[r.ki] := k_count[r.ki] + 1;
                 end if;
+                if r.bounds is not null then
+                    foreach slot in array r.bounds loop
+                        continue when l_model[slot] not in (0, r.model_id);
+                        l_count := l_count + 1;
+                        l_pending[slot] := l_pending[slot] + 1;
+                        if l_rpm[slot] is not null then
+                            emission := 60000000 / l_rpm[slot];
+                            l_tat[slot] := next_arrival(l_tat[slot], now_us, emission, emission * l_burst[slot]);
+                        end if;
+                    end loop;
+                end if;
+                if r.limited then v_lane[r.n] := r.key_id; end if;
                 v_price[r.n] := r.price_id;
                 v_account[r.n] := r.account_id;
                 v_mode[r.n] := r.mode;
                 v_group[r.n] := r.group_id;
                 v_model[r.n] := r.model_id;
+            end if;
+            if strictest is not null then
+                emission := 60000000 / v_rpm[r.n];
+                -- A request that uses nothing up leaves its place to the next.
+                v_left[r.n] := case when strictest < 0 then 0
+                    else strictest / emission + (v <> 'accepted')::int end;
+                v_next[r.n] := case when strictest < 0 then -strictest else emission - strictest % emission end;
             end if;
         end if;
 
@@ -318,8 +392,9 @@ begin
         i (id, wallet, account, key_id, grp, model, operation, dialect, request, callback, price, reserved)
     where i.price is not null;
 
-    insert into queue (wallet_id, task_id)
-    select i.wallet, i.id from unnest(p_ids, v_wallet, v_price) i (id, wallet, price) where i.price is not null;
+    insert into queue (wallet_id, task_id, key_id, model_id)
+    select i.wallet, i.id, i.lane, case when i.lane is not null then i.model end
+    from unnest(p_ids, v_wallet, v_price, v_lane, v_model) i (id, wallet, price, lane, model) where i.price is not null;
 
     insert into entries (period, wallet_id, kind, debit, credit, amount, task_id, price_id, at)
     select credit_month(at), i.wallet, 'reserve', 'available', 'reserved', i.reserved, i.id, i.price, at
@@ -360,13 +435,20 @@ begin
         where q.id = s.id;
     end if;
 
+    if l_count > 0 then
+        update limit_counters c set rate_tat = s.tat, pending = s.pending
+        from unnest(l_id, l_wallet, l_key, l_model, l_tat, l_pending) s (id, wallet, key, model, tat, pending)
+        where (c.wallet_id, c.key_id, c.model_id, c.limit_id) = (s.wallet, s.key, s.model, s.id);
+    end if;
+
     return query
     select i.n::int, i.verdict::text, i.verdict = 'replayed' or (i.known and i.refusal is not null and not p_again),
-        i.task, i.created, i.reserved, i.rule::text, i.group_name, i.seconds, i.refusal, i.rpm, i.burst, i.remaining, i.wait, i.scope
+        i.task, i.created, i.reserved, i.rule::text, i.group_name, i.seconds, i.refusal, i.rpm, i.burst, i.remaining, i.next, i.scope,
+        i.full_scope
     from unnest(v_verdict, v_known, v_task, v_created, v_reserved, v_rule, v_group_name, v_seconds, v_refusal, v_rpm,
-            v_burst, v_left, v_wait, v_scope)
+            v_burst, v_left, v_next, v_scope, v_full)
         with ordinality i (verdict, known, task, created, reserved, rule, group_name, seconds, refusal, rpm, burst,
-            remaining, wait, scope, n)
+            remaining, next, scope, full_scope, n)
     order by i.n;
 end $$;
 revoke execute on function admit_tasks(

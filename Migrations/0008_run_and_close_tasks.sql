@@ -46,14 +46,23 @@ begin
             from wallets w join accounts a on a.id = w.account_id join user_groups g on g.id = a.group_id
                 cross join lateral (
                     select s.task_id, row_number() over (order by s.task_id) place
-                    from (select task_id from queue where queue.wallet_id = w.id order by task_id limit %s) s) q
+                    from (select task_id from queue where queue.wallet_id = w.id and not w.limited
+                          order by task_id limit %1$s) s
+                    union all
+                    -- Strict, so for other wallets not even called.
+                    select s.task_id, row_number() over (order by s.task_id)
+                    from startable_tasks(case when w.limited then w.id end, %1$s) s (task_id)) q
             where w.id = any ($1) and (g.max_running is null or w.running + q.place <= g.max_running)
             order by (w.running + q.place)::float8 / g.weight, q.task_id
-            limit %s) c
+            limit %2$s) c
         $q$, least(per_wallet, p_limit), p_limit)
         into c_wallet, c_task using visited;
     if c_task is null then return; end if;
 
+    if exists (select from limit_counters) then
+        perform count_toward_limits(c_wallet, c_task, array_fill(-1, array[cardinality(c_task)]),
+            array_fill(1, array[cardinality(c_task)]));
+    end if;
     return query
     with taken as (
         delete from queue q using unnest(c_wallet, c_task) c (wallet_id, task_id)
@@ -90,7 +99,7 @@ create type task_end as (
     units int, provider text, provider_task text, cost bigint, currency text, code text, message text, images jsonb);
 
 -- Ends tasks whose queue row or lease the caller has just deleted, under the wallets' locks: state, money, usage, attempt
--- and callback in one statement (rule 5), then what hangs on what came back: grants with a date, and caps.
+-- and callback in one statement (rule 5), then what hangs on what came back: grants with a date, caps and limits.
 create function end_tasks(p_ends task_end[])
 returns void language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -151,6 +160,11 @@ begin
     from unnest(p_ends) e join expiring_grants g on g.wallet_id = e.wallet_id and g.reserved > 0;
     if wallets_drawn is not null then perform return_draws(wallets_drawn, tasks_ended); end if;
     perform give_back_quota(tasks_ended);
+    if exists (select from limit_counters) then
+        perform count_toward_limits(array_agg(e.wallet_id), array_agg(e.task_id), array_agg(-(e.lease is null)::int),
+            array_agg(-(e.lease is not null)::int))
+        from unnest(p_ends) e;
+    end if;
 end $$;
 
 -- Ends running tasks. A lease that is no longer held changes nothing and is answered as stale. units: what the provider
@@ -219,6 +233,8 @@ create function return_tasks(p_leases bigint[], p_outcome attempt_outcome)
 returns int language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     returned int;
+    from_wallets bigint[];
+    tasks_returned bigint[];
 begin
     perform from wallets w where w.id in (select l.wallet_id from leases l where l.lease = any (p_leases))
         order by w.id for no key update;
@@ -228,7 +244,10 @@ begin
             and (p_outcome <> 'lost' or l.until < clock_timestamp())
         returning l.*),
     queued as (
-        insert into queue (wallet_id, task_id, attempts) select e.wallet_id, e.task_id, e.attempt from ended e),
+        insert into queue (wallet_id, task_id, attempts, key_id, model_id)
+        select e.wallet_id, e.task_id, e.attempt, case when w.limited then t.key_id end,
+            case when w.limited then t.model_id end
+        from ended e join wallets w on w.id = e.wallet_id join tasks t on t.id = e.task_id),
     tried as (
         insert into attempts (task_id, number, lease, node, outcome, started_at)
         select e.task_id, e.attempt, e.lease, e.node, p_outcome, e.started_at from ended e),
@@ -238,7 +257,11 @@ begin
         update wallets w set pending = w.pending + s.count, running = w.running - s.count
         from (select e.wallet_id, count(*)::int from ended e group by e.wallet_id) s (id, count)
         where w.id = s.id)
-    select count(*) into returned from ended;
+    select count(*), array_agg(e.wallet_id), array_agg(e.task_id) into returned, from_wallets, tasks_returned from ended e;
+    if returned > 0 and exists (select from limit_counters) then
+        perform count_toward_limits(from_wallets, tasks_returned, array_fill(1, array[returned]),
+            array_fill(-1, array[returned]));
+    end if;
     return returned;
 end $$;
 

@@ -84,6 +84,12 @@ extension APIError {
         case .missing, .invalid, .revoked, .expired:
             self.init(kind: .unauthenticated, message: error.description)
         case .accountSuspended: self.init(kind: .forbidden, message: error.description)
+        case .addressForbidden:
+            self.init(kind: .forbidden, message: error.description, code: "key_address_not_allowed")
+        case .rightMissing(let right):
+            self.init(
+                kind: .forbidden, message: error.description, code: "key_scope_missing",
+                figures: [("missing_scope", .string(right.rawValue))])
         case .busy, .unavailable:
             self.init(
                 kind: .unavailable, message: error.description, suggestion: "retry after 2 seconds",

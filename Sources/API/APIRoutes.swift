@@ -5,6 +5,7 @@ public enum APIRoutes {
     /// The router of a node that serves the API.
     public static func router(_ services: APIServices) -> Router<APIContext> {
         let router = Router(context: APIContext.self)
+        router.add(middleware: KeyedMiddleware(services: services))
         router.add(middleware: ErrorsMiddleware(logger: services.logger))
         HealthRoutes(services: services).add(to: router)
         ImageRoutes(services: services).add(to: router)

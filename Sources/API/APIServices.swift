@@ -32,13 +32,15 @@ public struct APIServices: Sendable {
     public var nowSeconds: @Sendable () -> Int64
     /// Where failures go.
     public var logger: Logger
+    /// Proxies before this service, whose `X-Forwarded-For` is believed.
+    public var trustedProxies: AddressList
 
     /// The rooms below, put together by the composition root.
     public init(
         keys: KeyVerifier, admit: Admit, tasks: TaskQuery, credits: CreditAccess, store: any ImageStore,
         inputs: InputIntake,
         links: SignedLinks, dialects: Dialects, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
-        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
+        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger, trustedProxies: AddressList = .none
     ) {
         self.keys = keys
         self.admit = admit
@@ -52,5 +54,6 @@ public struct APIServices: Sendable {
         self.notReadyReason = notReadyReason
         self.nowSeconds = nowSeconds
         self.logger = logger
+        self.trustedProxies = trustedProxies
     }
 }

@@ -4,11 +4,15 @@ import Hummingbird
 import Keys
 
 extension Request {
-    /// The caller behind the key of the `Authorization` header.
-    func caller(_ keys: KeyVerifier) async throws -> Caller {
+    /// The caller behind the key of the `Authorization` header, who may do this from where the request comes from.
+    /// - Parameter right: what the route needs; what reads needs `read`, everything else `generate`, unless it says otherwise.
+    func caller(_ keys: KeyVerifier, right: KeyRight? = nil) async throws -> Caller {
         guard let header = headers[.authorization] else { throw KeyError.missing }
         guard header.lowercased().hasPrefix("bearer ") else { throw KeyError.invalid }
-        return try await keys.verify(String(header.dropFirst(7)))
+        let caller = try await keys.verify(String(header.dropFirst(7)))
+        KeyedRequest.current?.found(caller)
+        try caller.check(right ?? (method == .get || method == .head ? .read : .generate), from: KeyedRequest.current?.address)
+        return caller
     }
 
     /// The whole body, never more than is allowed.

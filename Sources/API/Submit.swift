@@ -41,13 +41,13 @@ struct Submit {
         let key = try request.idempotencyKey()
         let checked = takesPictures ? try await services.bodies.read(request, read) : try await read(try await request.boundedBody())
         let verdict = try await services.admit(submission(checked, caller, key))
-        var headers = Self.rateHeaders(verdict.rate)
+        var headers = HTTPFields(verdict.rate)
         if verdict.replayed { headers[.idempotencyReplayed] = "true" }
         switch verdict.outcome {
         case .failure(let refusal):
             var failure = APIError(refusal, model: checked.model)
             failure.headers = headers
-            if let scope = verdict.rate?.scope, failure.kind == .tooMany {
+            if let scope = verdict.fullScope ?? verdict.rate?.scope, failure.kind == .tooMany {
                 failure.figures.append(("limit_scope", .string(scope)))
             }
             throw failure
@@ -62,16 +62,5 @@ struct Submit {
             keyID: caller.keyID, walletID: caller.walletID, model: checked.model, operation: checked.image.operation,
             dialect: dialect, image: checked.image, callbackURL: checked.callbackURL, idempotencyKey: key,
             fingerprint: key == nil ? [] : Array(SHA256.hash(data: Data(canonical))))
-    }
-
-    /// Where the caller stands with the strictest limit, in the words of the IETF draft.
-    private static func rateHeaders(_ rate: RateStanding?) -> HTTPFields {
-        guard let rate else { return [:] }
-        let emissionSeconds = 60.0 / Double(rate.limit)
-        let window = Int((emissionSeconds * Double(rate.burst)).rounded(.up))
-        return [
-            .rateLimitPolicy: "\"requests\";q=\(rate.burst);w=\(window)",
-            .rateLimit: "\"requests\";r=\(rate.remaining);t=\(Int(emissionSeconds.rounded(.up)))",
-        ]
     }
 }

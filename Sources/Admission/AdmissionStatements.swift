@@ -8,6 +8,8 @@ public enum AdmissionStatements {
     /// The last number of a block of 1,024 that now belongs to the asking node.
     static let nextBlock = Statement("task_id_block", "select nextval('task_id_blocks')")
 
+    static let standing = Statement("rate_standing", "select * from rate_standing($1)")
+
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [admit, nextBlock]
+    public static let all = [admit, nextBlock, standing]
 }

@@ -42,11 +42,6 @@ public struct AdmitTasks: Sendable {
     }
 
     @Sendable private func verdict(_ row: Row) throws(PostgresError) -> Verdict {
-        var rate: RateStanding?
-        if let limit: Int = try row.get(10, as: Int?.self) {
-            rate = RateStanding(
-                scope: try row.get(14), limit: limit, burst: try row.get(11), remaining: try row.get(12))
-        }
         let word: String = try row.get(1)
         let outcome: Result<AdmittedTask, Refusal>
         switch word {
@@ -58,7 +53,7 @@ public struct AdmitTasks: Sendable {
                     estimatedSeconds: try row.get(8) ?? 0))
         default: outcome = .failure(try refusal(word, row))
         }
-        return Verdict(outcome: outcome, replayed: try row.get(2), rate: rate)
+        return Verdict(outcome: outcome, replayed: try row.get(2), rate: try RateStanding(row, from: 10), fullScope: try row.get(15))
     }
 
     private func refusal(_ word: String, _ row: Row) throws(PostgresError) -> Refusal {
@@ -82,6 +77,24 @@ public struct AdmitTasks: Sendable {
             return told.refusal
         default: return .keyUnknown
         }
+    }
+}
+
+extension RateStanding {
+    /// Nil where no limit was asked.
+    fileprivate init?(_ row: Row, from column: Int) throws(PostgresError) {
+        guard let limit = try row.get(column, as: Int?.self) else { return nil }
+        self.init(
+            scope: try row.get(column + 4), limit: limit, burst: try row.get(column + 1),
+            remaining: try row.get(column + 2), nextMicroseconds: try row.get(column + 3))
+    }
+
+    /// Where a key stands with the strictest rate limit on all of its submits, without using any of it up; nil without one.
+    public static func of(keyID: Int64, in session: any Session) async throws(PostgresError) -> RateStanding? {
+        let found = try await session.first(AdmissionStatements.standing, [Parameter(keyID)]) {
+            (row) throws(PostgresError) in try RateStanding(row, from: 0)
+        }
+        return found ?? nil
     }
 }
 

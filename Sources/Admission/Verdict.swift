@@ -19,7 +19,7 @@ public struct AdmittedTask: Sendable {
 
 /// Where the caller stands with the strictest rate limit that applies.
 public struct RateStanding: Sendable, Equatable {
-    /// Whose limit it is: `key` or `account`.
+    /// Whose limit it is: `key` or `account`, and `key-model` or `account-model` when it is about the model asked for.
     public let scope: String
     /// Requests per minute.
     public let limit: Int
@@ -27,6 +27,8 @@ public struct RateStanding: Sendable, Equatable {
     public let burst: Int
     /// Requests that may come right now.
     public let remaining: Int
+    /// When one more may come; for a request that was refused by the limit, when it may.
+    public let nextMicroseconds: Int64
 }
 
 /// What a lack of credit is about, at the time of the request.
@@ -82,6 +84,8 @@ public struct Verdict: Sendable {
     public let outcome: Result<AdmittedTask, Refusal>
     /// Whether it is the answer to an earlier request with the same idempotency key.
     public let replayed: Bool
-    /// Nil when no rate limit applies.
+    /// Nil when no rate limit applies, or when it was not asked.
     public let rate: RateStanding?
+    /// Whose waiting tasks are too many, in the words of ``RateStanding/scope``; nil unless they are.
+    public let fullScope: String?
 }

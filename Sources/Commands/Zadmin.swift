@@ -6,7 +6,7 @@ public struct Zadmin: AsyncParsableCommand {
         commandName: "zadmin", abstract: "Runs the image service: groups, prices, accounts, keys, credits, reports.",
         subcommands: [
             Migrate.self, GroupCommand.self, PriceCommand.self, AccountCommand.self, KeyCommand.self,
-            CreditsCommand.self, QuotaCommand.self, Usage.self, StatementCommand.self, ReconcileCommand.self,
+            CreditsCommand.self, QuotaCommand.self, LimitCommand.self, Usage.self, StatementCommand.self, ReconcileCommand.self,
             TaskCommand.self, Doctor.self,
         ])
 

@@ -1,4 +1,4 @@
-/// Whose credits a cap is about. The strictest cap wins, whichever it is.
+/// Whose credits a cap, or whose requests and tasks a limit is about. The strictest wins, whichever it is.
 public enum QuotaScope: String, Sendable, Codable, CaseIterable {
     /// One key.
     case key

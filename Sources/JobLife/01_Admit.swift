@@ -56,6 +56,11 @@ public final class Admit: Sendable {
         return verdict
     }
 
+    /// Where a key stands with its strictest rate limit, nil without one; for requests that are no submits.
+    public func standing(keyID: Int64) async throws(PostgresError) -> RateStanding? {
+        try await RateStanding.of(keyID: keyID, in: pool)
+    }
+
     /// Sends batches until ``finish()``.
     public func run() async { await batcher.run(send) }
 

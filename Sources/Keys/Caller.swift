@@ -13,6 +13,21 @@ public struct Caller: Sendable, Equatable {
     public let mode: AccountMode
     /// When the key stops working.
     public let expiresAt: Date?
+    /// What it may do.
+    public let rights: Set<KeyRight>
+    /// Where it may be used from; nil is everywhere.
+    public let addresses: AddressList?
+    /// Whether a limit on requests per minute applies to all of its submits.
+    public let isRateLimited: Bool
+
+    /// Throws unless the key may do this from there. A key that is tied to addresses is refused where nobody can say whose
+    /// request it is.
+    public func check(_ right: KeyRight, from address: @autoclosure () -> IPAddress?) throws(KeyError) {
+        if let addresses {
+            guard let address = address(), addresses.contains(address) else { throw .addressForbidden }
+        }
+        guard rights.contains(right) else { throw .rightMissing(right) }
+    }
 }
 
 /// A row of `api_keys` as the verifier needs it.

@@ -1,3 +1,5 @@
+public import Domain
+
 /// Why a key opens nothing.
 public enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
     /// No key was sent.
@@ -11,6 +13,10 @@ public enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
     case expired
     /// The key's account is suspended.
     case accountSuspended
+    /// The key may not be used from where the request comes from.
+    case addressForbidden
+    /// The key may do other things, but not this.
+    case rightMissing(KeyRight)
     /// Too many unknown keys are being checked at once, or out of memory.
     case busy
     /// The database cannot be asked, so nothing can be said about any key.
@@ -23,6 +29,10 @@ public enum KeyError: Error, Sendable, Equatable, CustomStringConvertible {
         case .revoked: "This API key was revoked: use another one."
         case .expired: "This API key has expired: use another one."
         case .accountSuspended: "This account is suspended: ask the operator."
+        case .addressForbidden:
+            "This API key may not be used from this address: use it from one of its own, or ask the operator to add this one."
+        case .rightMissing(let right):
+            "This API key lacks the right '\(right.rawValue)': use a key that has it, or ask the operator for it."
         case .busy: "Too many keys are being checked: retry in a second."
         case .unavailable: "Keys cannot be checked right now: retry in a few seconds."
         }

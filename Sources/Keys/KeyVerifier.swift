@@ -27,21 +27,24 @@ public final class KeyVerifier: Sendable {
     private let argon2 = Argon2id(parallel: 2, waitingMax: 64)
     private let entries = Mutex<[[UInt8]: Entry]>([:])
     private let checks = Mutex<[[UInt8]: Task<Bool, any Error>]>([:])
+    private let uses: KeyUses?
     private let now: @Sendable () -> Date
 
     /// - Parameters:
     ///   - session: where keys are looked up.
     ///   - epochs: says when to look again.
     ///   - secret: the installation's secret.
+    ///   - uses: told of every use of a key.
     ///   - now: the clock for expiry dates.
     public init(
-        _ session: any Session, epochs: EpochWatch, secret: ServiceSecret,
+        _ session: any Session, epochs: EpochWatch, secret: ServiceSecret, uses: KeyUses? = nil,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.session = session
         self.epochs = epochs
         tagKey = secret.key(for: .keyTag)
         cacheKey = secret.key(for: .keyCache)
+        self.uses = uses
         self.now = now
     }
 
@@ -52,12 +55,16 @@ public final class KeyVerifier: Sendable {
         let epoch = try await epochs.current()
         let known = entries.withLock { $0[digest] }
         if let known, known.epoch == epoch {
-            if let expiresAt = known.caller.expiresAt, expiresAt <= now() { throw .expired }
+            let at = now()
+            if let expiresAt = known.caller.expiresAt, expiresAt <= at { throw .expired }
+            uses?.note(known.caller.keyID, at)
             return known.caller
         }
         guard let stored = try await find(key.selector) else { throw .invalid }
         if known == nil, try await !isRight(key, digest, hash: stored.hash) { throw .invalid }
-        let caller = try stored.caller(at: now())
+        let at = now()
+        let caller = try stored.caller(at: at)
+        uses?.note(caller.keyID, at)
         entries.withLock { entries in
             if entries.count >= Self.entriesMax { entries.removeAll() }
             // The epoch was read before the row, so a change in between makes the entry stale, never too fresh.
@@ -72,7 +79,9 @@ public final class KeyVerifier: Sendable {
                 StoredKey(
                     caller: Caller(
                         keyID: try row.get(0), accountID: try row.get(1), walletID: try row.get(2),
-                        mode: AccountMode(rawValue: try row.get(3)) ?? .test, expiresAt: try row.get(4)),
+                        mode: AccountMode(rawValue: try row.get(3)) ?? .test, expiresAt: try row.get(4),
+                        rights: try KeysStatements.rights(row, 8), addresses: try KeysStatements.addresses(row, 9),
+                        isRateLimited: try row.get(10)),
                     hash: try row.get(5), revokedAt: try row.get(6), suspendedAt: try row.get(7))
             }
         } catch {

@@ -1,3 +1,4 @@
+import Domain
 public import Postgres
 
 /// Every statement of the keys.
@@ -6,15 +7,20 @@ public enum KeysStatements {
     static let find = Statement(
         "key_find",
         """
-        select k.id, k.account_id, k.wallet_id, k.mode, k.expires_at, k.hash, k.revoked_at, a.suspended_at
-        from api_keys k join accounts a on a.id = k.account_id where k.selector = $1
+        select k.id, k.account_id, k.wallet_id, k.mode, k.expires_at, k.hash, k.revoked_at, a.suspended_at,
+            array_to_string(k.scopes, ','), array_to_string(k.ips, ','), k.rpm is not null or g.rpm is not null or exists (
+                select from limits l where l.scope = 'account' and l.subject_id = a.id and l.model_id is null
+                    and l.rpm is not null)
+        from api_keys k join accounts a on a.id = k.account_id join user_groups g on g.id = a.group_id
+        where k.selector = $1
         """)
     static let epoch = Statement("auth_epoch", "select epoch from auth_epoch")
     static let insert = Statement(
         "key_insert",
         """
-        insert into api_keys (selector, account_id, wallet_id, mode, name, hash, hint, expires_at, rpm, burst, models)
-        select $1, a.id, w.id, w.mode, $4, $5, $6, $7, $8, $9, $10
+        insert into api_keys (selector, account_id, wallet_id, mode, name, hash, hint, expires_at, rpm, burst, models,
+            scopes, ips)
+        select $1, a.id, w.id, w.mode, $4, $5, $6, $7, $8, $9, $10, $11, $12::text[]::cidr[]
         from accounts a join wallets w on w.account_id = a.id and w.mode = $3::account_mode
         where a.name = $2
         returning id
@@ -24,9 +30,25 @@ public enum KeysStatements {
     static let list = Statement(
         "key_list",
         """
-        select k.id, a.name, k.mode, k.name, k.hint, k.created_at, k.expires_at, k.revoked_at, k.rpm
-        from api_keys k join accounts a on a.id = k.account_id
-        where $1::text is null or a.name = $1 order by k.id limit 1000
+        select k.id, a.name, k.mode, k.name, k.hint, k.created_at, k.expires_at, k.revoked_at, k.rpm, k.burst,
+            array_to_string(k.scopes, ','), array_to_string(k.models, ','), array_to_string(k.ips, ','), u.used_at,
+            k.rotated_to
+        from api_keys k join accounts a on a.id = k.account_id left join key_uses u on u.key_id = k.id
+        where ($1::text is null or a.name = $1) and ($2::bigint is null or k.id = $2) order by k.id limit 1000
+        """)
+    static let update = Statement(
+        "key_update",
+        """
+        update api_keys set scopes = $2, models = $3, ips = $4::text[]::cidr[], rpm = $5, burst = $6 where id = $1
+        """)
+    static let rotate = Statement("key_rotate", "select rotate_key($1, $2, $3, $4, $5)")
+    /// In the order of the keys, so that two nodes never wait for each other.
+    static let used = Statement(
+        "key_used",
+        """
+        insert into key_uses as u (key_id, used_at)
+        select k, clock_timestamp() from unnest($1::bigint[]) k order by k
+        on conflict (key_id) do update set used_at = greatest(u.used_at, excluded.used_at)
         """)
 
     static let rememberSecret = Statement(
@@ -73,9 +95,46 @@ public enum KeysStatements {
         "account_move",
         "update accounts a set group_id = g.id from user_groups g where a.name = $1 and g.name = $2 returning a.id")
 
+    /// Whose limit, the model, and what holds now.
+    static let limit = Statement(
+        "limit_find",
+        """
+        select s.id, m.id, l.rpm, l.burst, l.max_running, l.max_pending
+        from (select case $1::limit_scope
+                when 'key' then (select id from api_keys where id::text = $2)
+                when 'account' then (select id from accounts where name = $2)
+                else (select id from user_groups where name = $2) end id) s
+            left join models m on m.name = $3
+            left join all_limits l on l.scope = $1::limit_scope and l.subject_id = s.id
+                and l.model_id is not distinct from m.id
+        """)
+    static let setLimit = Statement("limit_set", "select set_limit($1::limit_scope, $2, $3, $4, $5, $6, $7)")
+    static let limits = Statement(
+        "limit_list",
+        """
+        select l.scope::text, l.subject, m.name, l.rpm, l.burst, l.max_running, l.max_pending
+        from all_limits l left join models m on m.id = l.model_id
+        where ($1::text is null or l.scope = $1::limit_scope) and ($2::text is null or l.subject = $2)
+        order by l.scope, l.subject_id, m.name nulls first limit 1000
+        """)
+
     /// All of them, for the test that prepares each on a fresh database.
     public static let all = [
-        find, epoch, insert, revoke, list, rememberSecret, storedSecret, createGroup, updateGroup, groups, createAccount,
-        accounts, suspendAccount, moveAccount,
+        find, epoch, insert, revoke, list, update, rotate, used, rememberSecret, storedSecret, createGroup, updateGroup,
+        groups, createAccount, accounts, suspendAccount, moveAccount, limit, setLimit, limits,
     ]
+    /// A comma list as words; nil stays nil.
+    static func words(_ text: String?) -> [String]? {
+        text.map { $0.split(separator: ",").map(String.init) }
+    }
+
+    static func rights(_ row: Row, _ column: Int) throws(PostgresError) -> Set<KeyRight> {
+        guard let rights = KeyRight.list(try row.get(column)) else { throw .unexpectedContent(of: "api_keys.scopes") }
+        return rights
+    }
+
+    static func addresses(_ row: Row, _ column: Int) throws(PostgresError) -> AddressList? {
+        guard let text = try row.get(column, as: String?.self) else { return nil }
+        do throws(AddressListError) { return try AddressList(text) } catch { throw .unexpectedContent(of: "api_keys.ips") }
+    }
 }

@@ -30,6 +30,7 @@ public struct LedgerProof: Sendable {
         ("draws_equal_tasks", "what is drawn from grants is drawn by live tasks of the same wallet, within their reservation"),
         ("codes_equal_entries", "a redeemed code is one grant of its amount"),
         ("quotas_equal_tasks", "the counters of caps are what the tasks of their windows cost or reserve"),
+        ("limits_equal_tasks", "the counters of limits are the tasks that wait and run"),
         ("keys_have_their_tasks", "an idempotency key names a task of its wallet"),
         ("callbacks_equal_tasks", "a final task with a callback address has one row in the outbox, a live one none"),
         ("tasks_equal_prices", "every task was reserved and settled by the price version that it is pinned to"),

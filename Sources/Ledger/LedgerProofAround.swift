@@ -3,8 +3,8 @@ import Postgres
 /// The checks of what stands around the tasks: grants with a date, codes, caps, idempotency keys and the outbox.
 extension LedgerProof {
     static let aroundTasks = [
-        grantsEqualEntries, grantsEqualWallets, drawsEqualTasks, codesEqualEntries, quotasEqualTasks, keysHaveTasks,
-        callbacksEqualTasks,
+        grantsEqualEntries, grantsEqualWallets, drawsEqualTasks, codesEqualEntries, quotasEqualTasks, limitsEqualTasks,
+        keysHaveTasks, callbacksEqualTasks,
     ]
 
     private static let grantsEqualEntries = Statement(
@@ -67,6 +67,26 @@ extension LedgerProof {
         from quotas q, lateral (select quota_spent(q.scope, q.subject_id, q.day_start) as day,
             quota_spent(q.scope, q.subject_id, q.month_start) as month) s
         where (q.day_used, q.month_used) <> (s.day, s.month) limit 100
+        """)
+
+    private static let limitsEqualTasks = Statement(
+        "limits_equal_tasks",
+        """
+        select format('limit %s of wallet %s', c.limit_id, c.wallet_id), format('counted %s waiting and %s running, there are '
+            '%s and %s', c.pending, c.running, coalesce(s.pending, 0), coalesce(s.running, 0))
+        from limit_counters c left join (
+            select o.wallet_id, o.key_id, o.model_id, o.limit_id, count(*) filter (where t.state = 'pending') pending,
+                count(*) filter (where t.state = 'processing') running
+            from limit_counters o join tasks t on t.wallet_id = o.wallet_id and t.state in ('pending', 'processing')
+                and o.key_id in (0, t.key_id) and o.model_id in (0, t.model_id)
+            group by 1, 2, 3, 4) s using (wallet_id, key_id, model_id, limit_id)
+        where (c.pending, c.running) <> (coalesce(s.pending, 0), coalesce(s.running, 0))
+        union all
+        select 'wallet ' || w.id, format('limited: %s, but its counters and lanes say otherwise', w.limited)
+        from wallets w
+        where w.limited <> exists (select from limit_counters c where c.wallet_id = w.id)
+            or w.limited and exists (select from queue q where q.wallet_id = w.id and q.key_id is null)
+        limit 100
         """)
 
     private static let keysHaveTasks = Statement(

@@ -14,13 +14,18 @@ struct ReferenceGCRA {
         self.arrival = arrival
     }
 
+    /// Where a request at this moment would move the arrival time to. Its own requests never bring it further than the
+    /// tolerance before the clock; what another limit left beyond that does not count.
+    private func next(at now: Int64) -> Int64 { max(min(arrival, now + tolerance), now) + emission }
+
     /// How long a request at this moment would have to wait; 0 when it may come.
-    func wait(at now: Int64) -> Int64 { max(max(arrival, now) + emission - tolerance - now, 0) }
+    func wait(at now: Int64) -> Int64 { max(next(at: now) - tolerance - now, 0) }
 
     /// How many requests could still come at this moment after one more.
-    func remaining(at now: Int64) -> Int {
-        Int(max((now + tolerance - max(arrival, now) - emission) / emission, 0))
-    }
+    func remaining(at now: Int64) -> Int { Int(max((now + tolerance - next(at: now)) / emission, 0)) }
 
-    mutating func accept(at now: Int64) { arrival = max(arrival, now) + emission }
+    /// When one more could come after one at this moment.
+    func refill(at now: Int64) -> Int64 { emission - (now + tolerance - next(at: now)) % emission }
+
+    mutating func accept(at now: Int64) { arrival = next(at: now) }
 }

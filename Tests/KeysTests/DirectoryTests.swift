@@ -17,7 +17,7 @@ extension KeysSuites {
             #expect(key.id == acme.keyID)
             let hint = String(acme.keyText.suffix(4))
             #expect([key.account, key.mode, key.name, key.hint] == ["acme", "live", "test", hint])
-            #expect(key.requestsPerMinute == 12)
+            #expect(key.terms.requestsPerMinute == 12 && key.terms.burst == 3 && key.terms.rights == KeyRight.usual)
             #expect(key.expiresAt == nil && key.revokedAt == nil)
             #expect(try await KeyIssuer.list(account: nil, in: database.pool).count == 2)
             #expect(try await KeyIssuer.list(account: "nobody", in: database.pool).isEmpty)

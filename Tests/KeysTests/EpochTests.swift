@@ -102,7 +102,13 @@ extension KeysSuites {
             #expect(try await moves { try await Tenants().suspend("acme", true, in: pool) })
             #expect(try await moves { try await Tenants().suspend("acme", false, in: pool) })
             #expect(try await moves { try await KeyIssuer.revoke(acme.keyID, in: pool) })
-            for column in ["rpm = 5", "burst = 5", "models = '{}'", "expires_at = now()"] {
+            #expect(try await moves {
+                try await database.limit(.account, "acme", rpm: 5)
+                return true
+            })
+            for column in [
+                "rpm = 5", "burst = 5", "models = '{}'", "expires_at = now()", "scopes = '{read}'", "ips = '{10.0.0.0/8}'",
+            ] {
                 let isMoved = try await moves {
                     try await database.rows("update api_keys set \(column)")
                     return true

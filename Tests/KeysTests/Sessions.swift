@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Synchronization
 import Testing
@@ -44,4 +45,11 @@ final class DrivenClock: Sendable {
     private let instant = Mutex(ContinuousClock.now)
     var now: ContinuousClock.Instant { instant.withLock { $0 } }
     func advance(by duration: Duration) { instant.withLock { $0 += duration } }
+}
+
+/// A date that moves when it is told to.
+final class DrivenDate: Sendable {
+    private let date = Mutex(Date(timeIntervalSince1970: 1_800_000_000))
+    var now: Date { date.withLock { $0 } }
+    func advance(by seconds: TimeInterval) { date.withLock { $0 += seconds } }
 }

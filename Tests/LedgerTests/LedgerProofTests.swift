@@ -139,6 +139,13 @@ extension LedgerSuites {
                 sql: "update quotas set month_used = 0 where id = <Q>",
                 found: ["quotas_equal_tasks: cap <Q> of account <A>"]),
             Tampering(
+                sql: "\(limit); update limit_counters set pending = pending + 1", found: ["limits_equal_tasks: limit 1 of wallet <W>"]),
+            Tampering(sql: "\(limit); update limit_counters set running = 0", found: ["limits_equal_tasks: limit 1 of wallet <W>"]),
+            Tampering(
+                sql: "\(limit); update queue set key_id = null where task_id = <P>", found: ["limits_equal_tasks: wallet <W>"]),
+            Tampering(
+                sql: "\(limit); update wallets set limited = false where id = <W>", found: ["limits_equal_tasks: wallet <W>"]),
+            Tampering(
                 sql: "update idempotency set task_id = 424242 where wallet_id = <W>",
                 found: ["keys_have_their_tasks: wallet <W>"]),
             Tampering(
@@ -147,6 +154,7 @@ extension LedgerSuites {
                 sql: "insert into callbacks (task_id, account_id, url) values (<P>, <A>, 'https://example.com/')",
                 found: ["callbacks_equal_tasks: task <P>"]),
         ]
+        private static let limit = "select set_limit('account', <A>, null, 5, null, 9, 9)"
         private static let accountRollup = "rollups_equal_usage: account <A> (live)"
         private static let groupRollup = "rollups_equal_usage: group 1 (live)"
 

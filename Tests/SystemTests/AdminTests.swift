@@ -17,6 +17,20 @@ extension SystemTests {
                 """)
         }
 
+        private static let wrongRightsAndLimits: [(line: String, advice: String)] = [
+            ("key issue --account acme --scopes write", "generate, read, admin"),
+            ("key issue --account acme --ip 10.0.0.1/8", "10.1.0.0/16"), ("key issue --account acme --ip here", "203.0.113.7"),
+            ("key update 999999 --rpm 5", "zadmin key list"), ("key update 1", "--scopes"),
+            ("key update 1 --rpm 0", "1 to"), ("key rotate 999999", "zadmin key list"),
+            ("key rotate 1 --overlap 5", "24h"), ("key rotate 1 --overlap 9999d", "24h"),
+            ("limit set --rpm 5", "--account"), ("limit set --account acme", "--rpm"),
+            ("limit set --account nobody --rpm 5", "zadmin account list"), ("limit set --key 999999 --rpm 5", "zadmin key list"),
+            ("limit set --group nobody --max-running 5", "zadmin group list"),
+            ("limit set --account acme --model nothing --rpm 5", "zadmin price list"),
+            ("limit set --account acme --rpm none5", "none"), ("limit set --account acme --max-pending 0", "1 to"),
+            ("limit set --account acme --burst 5", "--rpm"), ("limit clear --model z-image-turbo", "--account"),
+        ]
+
         @Test func wrongArgumentsAreRefusedWithAdvice() async throws {
             let table: [(line: String, advice: String)] = [
                 ("account create new --group nobody", "zadmin group list"),
@@ -68,7 +82,7 @@ extension SystemTests {
             try await Site.with { site in
                 try await site.makeAccount("acme", credits: "1")
                 let before = try await state(site)
-                for (line, advice) in table {
+                for (line, advice) in table + Self.wrongRightsAndLimits {
                     let outcome = try await site.zadmin(line)
                     try expectRefusal(outcome, line: line, advice: advice)
                     #expect(try await state(site) == before, "zadmin \(line) changed something")
@@ -96,7 +110,8 @@ extension SystemTests {
                 (("ZIMAGE_DATABASE_URL", "nonsense"), "ZIMAGE_DATABASE_URL"),
                 (("ZIMAGE_DATABSE_URL", "x"), "ZIMAGE_DATABASE_URL"), (("ZIMAGE_LEASE_SECONDS", "soon"), "3 to 600"),
                 (("ZIMAGE_PORT", "0"), "1 to 65535"), (("ZIMAGE_SANDBOX_SECONDS", "nan"), "0 to 3600"),
-                (("ZIMAGE_EGRESS_ALLOW", "10.0.0.0"), "CIDR:port"), (("ZIMAGE_LOG_LEVEL", "loud"), "warning"),
+                (("ZIMAGE_EGRESS_ALLOW", "10.0.0.0"), "CIDR:port"), (("ZIMAGE_TRUSTED_PROXIES", "proxy"), "10.1.0.0/16"),
+                (("ZIMAGE_LOG_LEVEL", "loud"), "warning"),
                 (("ZIMAGE_CRASH_AT", "after lunch"), "zserve crash-points"),
                 (("ZIMAGE_CRASH_AT", "after commit:0"), "1 to 1000000"),
                 (("ZIMAGE_CONFIG", "/nonexistent/zimage.conf"), "ZIMAGE_CONFIG"),
@@ -177,6 +192,17 @@ extension SystemTests {
                 let keys = try #require(try await run("key list --account acme") as? [[String: Any]])
                 #expect(keys.map { $0["id"] as? Int } == [keyID])
                 #expect(keys.first?["hint"] as? String == String(key.suffix(4)))
+                let changed = try #require(
+                    try await run("key update \(keyID) --scopes read,admin --ip 10.0.0.0/8 --rpm 60 --models none") as? [String: Any])
+                #expect(changed["scopes"] as? [String] == ["read", "admin"] && changed["ips"] as? [String] == ["10.0.0.0/8"])
+                let limit = "limit set --key \(keyID) --model z-image-turbo --rpm 9 --burst 3 --max-running 2 --max-pending 4"
+                _ = try await run(limit)
+                let rotated = try #require(try await run("key rotate \(keyID) --overlap 1h") as? [String: Any])
+                let newID = try #require(rotated["id"] as? Int)
+                #expect((rotated["key"] as? String)?.hasPrefix("zk_live_") == true)
+                let limits = try #require(try await run("limit list --key \(newID)") as? [[String: Any]])
+                #expect(limits.map { $0["rpm"] as? Int } == [60, 9] && limits[1]["max_running"] as? Int == 2)
+                _ = try await run("limit clear --key \(newID) --model z-image-turbo")
                 _ = try await run("key revoke \(keyID)")
                 let config = try await site.run(
                     "zserve", ["config", "--json"], settings: ["ZIMAGE_SECRET": String(repeating: "7e", count: 32)])

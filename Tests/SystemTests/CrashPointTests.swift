@@ -11,8 +11,8 @@ extension SystemTests {
         /// A node's, but not in a trial: the embedded database's watch, and the secret of a new installation.
         private static let elsewhere = ["ping", "secret_file"]
         /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
-        /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, and `SHEET`
-        /// a price list.
+        /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, `KEY` a
+        /// key, and `SHEET` a price list.
         private static let commands: [(line: String, effects: [String])] = [
             (
                 "credits grant --account acme --amount 1",
@@ -24,6 +24,8 @@ extension SystemTests {
             ("price set --group default --model z-image-turbo --amount 0.#", ["price_set"]),
             ("account suspend acme", ["account_suspend"]), ("account move acme --group default", ["account_move"]),
             ("key revoke 1", ["key_revoke"]),
+            ("key update 1 --rpm 1000#", ["key_update", "commit"]),
+            ("key rotate KEY", ["key_rotate", "commit"]),
             ("credits adjust --account acme --amount -0.000001 --reason test", ["adjust_credits", "commit"]),
             ("credits code create --amount 1", ["code_make"]),
             ("credits code redeem CODE --account acme", ["code_redeem", "commit"]),
@@ -32,6 +34,7 @@ extension SystemTests {
                 "quota set --account acme --daily 1000.#",
                 ["quota_subject", "quota_find", "time_zone_known", "quota_set", "commit"]
             ),
+            ("limit set --account acme --rpm 1000#", ["limit_find", "limit_set", "commit"]),
             ("task cancel TASK", ["cancel_tasks", "commit"]),
             ("price withdraw VERSION", ["price_withdraw"]),
             ("price load SHEET --group default", ["price_lock", "price_models", "price_planned"]),
@@ -45,7 +48,8 @@ extension SystemTests {
             "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
             "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
-            "codes_equal_entries", "quotas_equal_tasks", "keys_have_their_tasks", "callbacks_equal_tasks",
+            "codes_equal_entries", "quotas_equal_tasks", "limits_equal_tasks",
+            "limit_list", "keys_have_their_tasks", "callbacks_equal_tasks",
             "expiring_grants", "code_list", "quota_list", "invoice_run", "invoice_sums", "invoice_findings",
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage",
@@ -118,12 +122,14 @@ extension SystemTests {
                 let tasks = forTrials("TASK", given.tasks)
                 let versions = forTrials("VERSION", given.versions)
                 let sheets = forTrials("SHEET", given.sheets)
+                let keys = forTrials("KEY", given.keys)
                 let failures = await together(4, trials) { trial in
                     let line = trial.line.replacing("#", with: "\(trial.number)")
                         .replacing("CODE", with: given.codes[trial.number - 100])
                         .replacing("OPEN", with: "\(trial.number - 99)")
                         .replacing("TASK", with: tasks[trial.number] ?? "")
                         .replacing("VERSION", with: versions[trial.number] ?? "")
+                        .replacing("KEY", with: keys[trial.number] ?? "")
                         .replacing("SHEET", with: sheets[trial.number] ?? "") + " --idempotency-key trial-\(trial.number)"
                     let dead = try await site.zadmin(line, settings: ["ZIMAGE_CRASH_AT": trial.point])
                     guard dead.ending == .killed(bySignal: SIGKILL) else { throw TestFailure("\(dead)") }
@@ -133,7 +139,8 @@ extension SystemTests {
                 func made(_ start: String) -> Int { trials.count { $0.line.hasPrefix(start) } }
                 let expected = [
                     made("credits grant") + made("credits code redeem"), -made("credits adjust"), made("credits code create"),
-                    made("credits code redeem"), made("credits code withdraw"), made("task cancel"), made("key issue"),
+                    made("credits code redeem"), made("credits code withdraw"), made("task cancel"),
+                    made("key issue") + made("key rotate"),
                     made("account create"), made("group create"), made("price set") + made("price load"), trials.count,
                     trials.count,
                 ]
@@ -147,6 +154,7 @@ extension SystemTests {
             var tasks: [String] = []
             var versions: [String] = []
             var sheets: [String] = []
+            var keys: [String] = []
         }
 
         /// An account with a key, credits and codes, tasks that wait, prices to come, and price lists of a scope each.
@@ -159,6 +167,10 @@ extension SystemTests {
             let node = try await Node.start(site, roles: "api")
             for _ in 0..<4 { objects.tasks.append(try await node.submit(key).taskID()) }
             #expect(await node.stop() == .exited(0))
+            for _ in 0..<4 {
+                let issued = try await site.mustRun("key issue --account acme --json").object()
+                objects.keys.append("\(try #require(issued["id"] as? Int))")
+            }
             for day in 1...2 {
                 let set = "price set --group default --model z-image-turbo --amount 1 --from 2099-01-0\(day) --json"
                 objects.versions.append("\(try #require(try await site.mustRun(set).object()["id"] as? Int))")

@@ -13,6 +13,8 @@ enum CrashTemplate {
         // Some of the credits have a date, and there is a cap, so that every ending has something to give back to.
         try await site.mustRun("credits grant --account acme --amount 0.03 --expires 2099-12-31")
         try await site.mustRun("quota set --account acme --daily 1000")
+        // And limits that nobody gets to, so that every step counts.
+        try await site.mustRun("limit set --account acme --rpm 100000 --max-running 1000 --max-pending 1000")
         let key = try await site.issueKey("acme")
         let node = try await Node.start(
             site, settings: CrashTrial.settings.merging(["ZIMAGE_SANDBOX_SECONDS": "3600"]) { $1 })

@@ -1,5 +1,6 @@
 public import Admission
 public import Domain
+import Keys
 import Postgres
 
 extension TestDatabase {
@@ -23,6 +24,24 @@ extension TestDatabase {
     public func makeGroup(_ name: String, setting columns: String = "weight = 1") async throws {
         try await rows("insert into user_groups (name) values ('\(name)')")
         try await rows("update user_groups set \(columns) where name = '\(name)'")
+    }
+
+    /// Sets a limit as a whole, the way an operator does; without figures it is lifted.
+    public func limit(
+        _ scope: QuotaScope, _ subject: String, model: String? = nil, rpm: Int? = nil, burst: Int? = nil,
+        running: Int? = nil, pending: Int? = nil
+    ) async throws {
+        _ = try await pool.transaction { transaction in
+            try await LimitBook().change(scope, subject, model: model, in: transaction) { plan in
+                (plan.requestsPerMinute, plan.burst, plan.maxRunning, plan.maxPending) = (rpm, burst, running, pending)
+            }
+        }
+    }
+
+    /// Makes a model that costs as much as the first one.
+    public func makeModel(_ name: String) async throws {
+        try await rows("insert into models (name) values ('\(name)')")
+        try await setPrice(model: name, micro: 26_000, from: "'2000-01-01'")
     }
 
     /// Sets a price and answers its version. `from` is SQL.
@@ -64,7 +83,8 @@ extension TestDatabase {
                 (select string_agg(u::text, ' ' order by u.at, u::text) from usage_facts u),
                 (select string_agg(i::text, ' ' order by i.wallet_id, i.key) from idempotency i),
                 (select string_agg(a::text, ' ' order by a.lease) from attempts a),
-                (select string_agg(c::text, ' ' order by c.id) from callbacks c)
+                (select string_agg(c::text, ' ' order by c.id) from callbacks c),
+                (select string_agg(l::text, ' ' order by l::text) from limit_counters l)
             """)[0]
     }
 }

@@ -24,6 +24,7 @@ struct Node {
     private let database: OpenDatabase
     private let logger: Logger
     private let epochs: EpochWatch
+    private let uses = KeyUses()
     private let hints: Hints
     private let admit: Admit
     private let close: Close
@@ -80,12 +81,13 @@ struct Node {
             pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
         epochs = EpochWatch(pool)
         services = APIServices(
-            keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool),
+            keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), admit: admit, tasks: TaskQuery(pool),
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             dialects: dialects, egress: settings.egress,
-            notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger)
+            notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger,
+            trustedProxies: settings.trustedProxies)
     }
 
     private static func workerSettings(_ settings: Settings) -> WorkerSettings {
@@ -108,6 +110,7 @@ struct Node {
             add(Part { [database, logger] in await cancelWhenGracefulShutdown { await database.keepAlive(logger) } })
         }
         add(Part { [epochs] in await Self.watchEpochs(epochs) })
+        if roles.api { add(Part { [uses, database] in await Self.keepUses(uses, database.pool) }) }
         add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
         add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
@@ -150,6 +153,17 @@ struct Node {
                 // A failure is not silent: without a fresh epoch no key is honoured.
                 try? await epochs.refresh()
                 try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Apart from the epochs, which must not wait for it.
+    private static func keepUses(_ uses: KeyUses, _ pool: ConnectionPool) async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                // What cannot be written now is written later.
+                try? await uses.write(in: pool)
+                try? await Task.sleep(for: .seconds(2))
             }
         }
     }

@@ -6,7 +6,8 @@ import Ledger
 
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "key", abstract: "API keys.", subcommands: [KeyIssue.self, KeyList.self, KeyRevoke.self])
+        commandName: "key", abstract: "API keys.",
+        subcommands: [KeyIssue.self, KeyUpdate.self, KeyRotate.self, KeyList.self, KeyRevoke.self])
 }
 
 struct KeyIssue: OfficeCommand {
@@ -20,6 +21,8 @@ struct KeyIssue: OfficeCommand {
     @Option(parsing: .unconditional, help: "Requests per minute of its own.") var rpm: Int?
     @Option(parsing: .unconditional, help: "Requests at once of its own.") var burst: Int?
     @Option(help: "Models that it may use, with commas between.") var models: String?
+    @Option(help: "What it may do: generate, read and admin, with commas between.") var scopes = KeyRight.text(KeyRight.usual)
+    @Option(help: "Where it may be used from: addresses and blocks such as 203.0.113.7,10.1.0.0/16.") var ip: String?
     @Option(parsing: .unconditional, help: "Credits of a day that it may use; see `zadmin quota`.") var dailyCredits: String?
     @OptionGroup var change: ChangeOptions
 
@@ -27,10 +30,8 @@ struct KeyIssue: OfficeCommand {
         let plan = try plan()
         let daily = try dailyCredits.map { try Credits(decimal: $0) }
         let secret = try await office.secret()
-        let issued = Shown()
-        let arguments = [
-            name, String(test), expires ?? "", rpm.map(String.init) ?? "", burst.map(String.init) ?? "", models ?? "",
-        ] + (dailyCredits.map { [$0] } ?? [])
+        let issued = ShownKey()
+        let arguments = arguments(plan)
         let result = try await change.run("key issue", target: account, arguments: arguments, in: office) {
             guard let key = try await KeyIssuer(secret: secret).issue(plan, in: $0) else {
                 throw unknownAccount(plan.account)
@@ -42,22 +43,17 @@ struct KeyIssue: OfficeCommand {
             await issued.set(key)
             return .object([("id", .int(key.id)), ("account", .string(plan.account)), ("mode", .string(plan.mode.rawValue))])
         }
-        // A repeated command cannot show the key again: its text is stored nowhere.
-        let key = result.replayed ? nil : await issued.key
-        if change.json {
-            let shown = JSON.object([("key", .optional(key?.text)), ("name", .string(name))]).text.dropFirst()
-            Output.write("\(result.text.dropLast()),\(shown)")
-        } else if let key {
-            Output.write("Issued the key \(key.id) for \(account). It is shown only now:\n\(key.text)")
-        } else {
-            Output.write("Issued before under this idempotency key; a key is shown only once. Issue another if it is lost.")
-        }
+        await change.show(issued, result, [("name", .string(name))]) { "Issued the key \($0) for \(account)." }
     }
 
-    /// Carries the key out of the transaction, which may run twice: the last one is the one that was committed.
-    private actor Shown {
-        var key: IssuedKey?
-        func set(_ key: IssuedKey) { self.key = key }
+    /// What is at its usual adds nothing, so that a command of before these options is still the same.
+    private func arguments(_ plan: KeyPlan) -> [String] {
+        var arguments: [String] = [name, String(test), expires ?? ""]
+        arguments += [rpm.map(String.init) ?? "", burst.map(String.init) ?? "", models ?? ""]
+        if let dailyCredits { arguments.append(dailyCredits) }
+        if let ip { arguments += ["ip", ip] }
+        if plan.rights != KeyRight.usual { arguments += ["scopes", KeyRight.text(plan.rights)] }
+        return arguments
     }
 
     private func plan() throws -> KeyPlan {
@@ -71,8 +67,45 @@ struct KeyIssue: OfficeCommand {
         plan.requestsPerMinute = rpm
         plan.burst = burst
         plan.models = models?.split(separator: ",").map(String.init)
+        plan.rights = try keyRights(scopes)
+        plan.addresses = try ip.map(keyAddresses)
         return plan
     }
+}
+
+/// Carries a new key out of the transaction, which may run twice: the last one is the one that was committed.
+actor ShownKey {
+    var key: IssuedKey?
+    func set(_ key: IssuedKey) { self.key = key }
+}
+
+extension ChangeOptions {
+    /// Shows a new key. A repeated command cannot show it again: its text is stored nowhere.
+    func show(_ made: ShownKey, _ result: AuditedResult, _ members: [(String, JSON)], _ sentence: (Int64) -> String) async {
+        let key = result.replayed ? nil : await made.key
+        if json {
+            let shown = JSON.object([("key", .optional(key?.text))] + members).text.dropFirst()
+            Output.write("\(result.text.dropLast()),\(shown)")
+        } else if let key {
+            Output.write("\(sentence(key.id)) It is shown only now:\n\(key.text)")
+        } else {
+            Output.write("Done before under this idempotency key; a key is shown only once. Issue another if it is lost.")
+        }
+    }
+}
+
+func keyRights(_ text: String) throws -> Set<KeyRight> {
+    guard let rights = KeyRight.list(text) else {
+        throw CommandError("--scopes must be of \(KeyRight.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'")
+    }
+    return rights
+}
+
+func keyAddresses(_ text: String) throws -> [String] {
+    do throws(AddressListError) {
+        guard try !AddressList(text).blocks.isEmpty else { throw AddressListError.malformed(entry: text) }
+    } catch { throw CommandError("--ip: \(error)") }
+    return text.split(separator: ",").map { $0.filter { $0 != " " } }
 }
 
 struct KeyList: OfficeCommand {
@@ -86,12 +119,13 @@ struct KeyList: OfficeCommand {
         let keys = try await KeyIssuer.list(account: account, in: office.pool)
         if output.json { return Output.write(JSON.array(keys.map(\.json)).text) }
         var table = Table(
-            ("KEY", .right), ("ACCOUNT", .left), ("MODE", .left), ("NAME", .left), ("ENDS IN", .left), ("RPM", .right),
-            ("STATE", .left), ("SINCE", .left))
+            ("KEY", .right), ("ACCOUNT", .left), ("MODE", .left), ("NAME", .left), ("ENDS IN", .left), ("SCOPES", .left),
+            ("RPM", .right), ("STATE", .left), ("SINCE", .left), ("LAST USED", .left))
         for key in keys {
             table.add(
-                String(key.id), key.account, key.mode, key.name, key.hint, Output.optional(key.requestsPerMinute),
-                key.state, Output.time(key.createdAt))
+                String(key.id), key.account, key.mode, key.name, key.hint, KeyRight.text(key.terms.rights),
+                Output.optional(key.terms.requestsPerMinute), key.state, Output.time(key.createdAt),
+                key.lastUsedAt.map(Output.time) ?? "never")
         }
         Output.write(table.text)
     }
@@ -126,10 +160,24 @@ extension KeyListing {
     fileprivate var json: JSON {
         .object([
             ("id", .int(id)), ("account", .string(account)), ("mode", .string(mode)), ("name", .string(name)),
-            ("hint", .string(hint)), ("rpm", requestsPerMinute.map { .int(Int64($0)) } ?? .null),
+            ("hint", .string(hint)),
+        ] + terms.json + [
             ("created_at", .string(Output.timeText(createdAt))),
             ("expires_at", .optional(expiresAt.map(Output.timeText))),
             ("revoked_at", .optional(revokedAt.map(Output.timeText))),
+            ("last_used_at", .optional(lastUsedAt.map(Output.timeText))),
+            ("rotated_to", rotatedTo.map(JSON.int) ?? .null),
         ])
+    }
+}
+
+extension KeyTerms {
+    var json: [(String, JSON)] {
+        func words(_ words: [String]?) -> JSON { words.map { .array($0.map(JSON.string)) } ?? .null }
+        func number(_ value: Int?) -> JSON { value.map { .int(Int64($0)) } ?? .null }
+        return [
+            ("scopes", words(KeyRight.allCases.filter(rights.contains).map(\.rawValue))), ("models", words(models)),
+            ("ips", words(addresses)), ("rpm", number(requestsPerMinute)), ("burst", number(burst)),
+        ]
     }
 }

@@ -48,6 +48,9 @@ struct Setting: Sendable {
         meaning: "private addresses that callbacks may reach, as CIDR:port,... such as 10.1.0.0/16:8443", fallback: "")
     static let egressCA = Setting(
         name: "ZIMAGE_EGRESS_CA", meaning: "PEM file of authorities to trust besides the system's", fallback: "")
+    static let trustedProxies = Setting(
+        name: "ZIMAGE_TRUSTED_PROXIES",
+        meaning: "proxies whose X-Forwarded-For is believed, as addresses and blocks with commas between", fallback: "")
     static let creditValue = Setting(
         name: "ZIMAGE_CREDIT_VALUE", meaning: "what one credit is worth in ZIMAGE_CURRENCY, for margins", fallback: "1")
     static let currency = Setting(
@@ -69,7 +72,8 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseConnections, databaseWaitSeconds, data, migrations, secret, host, port, publicURL, node, workers,
-        leaseSeconds, graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, creditValue, currency, logLevel,
+        leaseSeconds, graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, trustedProxies,
+        creditValue, currency, logLevel,
         crashAt, config, url, build,
     ]
 }

@@ -24,6 +24,7 @@ struct Settings: Sendable {
     let sandboxFailurePercent: Int
     let egress: EgressRule
     let egressCAFile: String?
+    let trustedProxies: AddressList
     let creditValue: CreditValue
     let logLevel: Logger.Level
     /// Nil in normal operation.
@@ -99,6 +100,9 @@ struct Settings: Sendable {
             throw SettingError(description: "ZIMAGE_EGRESS_ALLOW: \(error)")
         }
         egressCAFile = optional(.egressCA)
+        do { trustedProxies = try AddressList(text(.trustedProxies)) } catch {
+            throw SettingError(description: "ZIMAGE_TRUSTED_PROXIES: \(error)")
+        }
         creditValue = try Self.creditValue(text(.creditValue), currency: text(.currency))
         guard let level = Logger.Level(rawValue: text(.logLevel)) else {
             throw SettingError(description: "ZIMAGE_LOG_LEVEL must be trace, debug, info, notice, warning, error or critical")
