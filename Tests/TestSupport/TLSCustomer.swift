@@ -1,7 +1,7 @@
 import Foundation
 
 /// A customer's https server in a process of its own: it answers by path and tells each request on its
-/// standard output. Its certificate signs itself and is valid for 127.0.0.1.
+/// standard output. Its certificate signs itself and is valid for two loopback addresses and for names in `rebind.test`.
 public final class TLSCustomer {
     /// One request as the customer saw it.
     public struct Seen: Decodable, Sendable {
@@ -23,8 +23,11 @@ public final class TLSCustomer {
     private let process: Child
     private let lines: AsyncStream<String>
 
-    /// Starts it.
-    public init() async throws {
+    private let address: String
+
+    /// Starts it on a loopback address.
+    public init(on address: String = "127.0.0.1") async throws {
+        self.address = address
         folder = FileManager.default.temporaryDirectory.appending(path: "customer-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         caFile = folder.appending(path: "cert.pem").path
@@ -32,9 +35,10 @@ public final class TLSCustomer {
         let maker = try Child(
             "openssl",
             ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
-                + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", caFile])
+                + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1,IP:127.0.0.2,DNS:*.rebind.test"]
+                + ["-keyout", key, "-out", caFile])
         guard await maker.ending() == .exited(0) else { throw TestFailure("openssl made no certificate") }
-        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key])
+        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key, address])
         port = try await next(Int.self)
     }
 
@@ -44,8 +48,9 @@ public final class TLSCustomer {
     }
 
     /// The address of a path, whose first part is the status of the answer: `/204`. The first answer to a path with
-    /// `fails-once` in it is 503.
-    public func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
+    /// `fails-once` in it is 503, one that ends with `/after/N` has that as `Retry-After`, and `/redirect` leads elsewhere.
+    /// `/drop` closes the connection without an answer, `/reset` breaks it, and `/hang` leaves it open for ever.
+    public func url(_ path: String) -> String { "https://\(address):\(port)\(path)" }
 
     /// The next request that the customer saw; waits for it.
     public func nextSeen() async throws -> Seen { try await next(Seen.self) }
@@ -58,21 +63,30 @@ public final class TLSCustomer {
     }
 
     private static let script = """
-        import http.server, json, ssl, sys
+        import http.server, json, os, socket, ssl, struct, sys
         failed = set()
         class Customer(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 print(json.dumps(dict(method=self.command, path=self.path, headers=headers, body=body)), flush=True)
-                if self.path == "/drop":
+                act = self.path.split("/")[1]
+                if act == "reset":
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    os.close(self.connection.detach())
+                if act == "hang":
+                    while self.connection.recv(4096):
+                        pass
+                if act in ("drop", "reset", "hang"):
                     self.close_connection = True
                     return
                 fails = "/fails-once" in self.path and self.path not in failed
                 failed.add(self.path)
-                self.send_response(503 if fails else int(self.path.split("/")[1]))
-                if self.path.endswith("/redirect"):
-                    self.send_header("location", "/200")
+                self.send_response(503 if fails else int(act))
+                if "/redirect" in self.path:
+                    self.send_header("location", self.path.partition("/redirect")[2] or "/200")
+                if "/after/" in self.path:
+                    self.send_header("retry-after", self.path.partition("/after/")[2])
                 self.end_headers()
                 if self.path.endswith("/endless"):
                     while True:
@@ -82,7 +96,7 @@ public final class TLSCustomer {
         class Server(http.server.ThreadingHTTPServer):
             def handle_error(self, *ignored):
                 pass
-        server = Server(("127.0.0.1", 0), Customer)
+        server = Server((sys.argv[3], 0), Customer)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[1], sys.argv[2])
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
