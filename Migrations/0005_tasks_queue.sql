@@ -111,8 +111,13 @@ create table callbacks (
     account_id bigint not null,
     url text not null,
     state callback_state not null default 'waiting',
+    -- Tries that ended since the first, or since an operator asked for another round.
     attempts smallint not null default 0,
-    -- When the next attempt is due; while one is under way, when it counts as lost.
+    -- How often a node took it since the last try that ended: while that is not 0 and next_at lies ahead, one is under way.
+    taken smallint not null default 0,
+    -- All tries that ended; numbers the rows of callback_deliveries.
+    deliveries int not null default 0,
+    -- When the next try is due; while one is under way, when it counts as lost.
     next_at timestamptz not null default clock_timestamp(),
     last_status int,
     last_error text,
@@ -120,7 +125,9 @@ create table callbacks (
     delivered_at timestamptz
 );
 create index callbacks_due on callbacks (next_at) where state = 'waiting';
+create index callbacks_of_account on callbacks (account_id, next_at) where state = 'waiting';
+create index callbacks_under_way on callbacks (account_id, next_at) where state = 'waiting' and taken > 0;
 
 grant select on tasks, queue, leases, attempts, idempotency, callbacks to zimage_service;
-grant update (state, attempts, next_at, last_status, last_error, delivered_at) on callbacks to zimage_service;
+grant update (state, attempts, taken, deliveries, next_at, last_status, last_error, delivered_at) on callbacks to zimage_service;
 grant usage on sequence task_id_blocks to zimage_service;

@@ -295,23 +295,11 @@ begin
     return coalesce(cardinality(hopeless), 0) + return_tasks(lost, 'lost');
 end $$;
 
--- The outbox: takes due callbacks; one that is not answered for in time is due again.
-create function claim_callbacks(p_limit int, p_seconds int)
-returns table (id bigint, task_id bigint, url text, attempts int)
-language sql security definer set search_path = public, pg_temp as $$
-    with due as materialized (
-        select c.id from callbacks c where c.state = 'waiting' and c.next_at <= clock_timestamp()
-        order by c.next_at limit p_limit for update skip locked)
-    update callbacks c set attempts = c.attempts + 1, next_at = clock_timestamp() + make_interval(secs => p_seconds)
-    from due where c.id = due.id
-    returning c.id, c.task_id, c.url, c.attempts::int
-$$;
-
 revoke execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
     end_tasks(task_end[]), cancel_tasks(bigint[], bigint, boolean),
     close_tasks(bigint[], text[], int[], text[], text[], bigint[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
-    rescue_tasks(int), claim_callbacks(int, int) from public;
+    rescue_tasks(int) from public;
 grant execute on function claim_tasks(text, int, bigint, int), renew_leases(bigint[], int[], int),
     cancel_tasks(bigint[], bigint, boolean),
     close_tasks(bigint[], text[], int[], text[], text[], bigint[], text[], text[], text[], jsonb[]), return_tasks(bigint[], attempt_outcome),
-    rescue_tasks(int), claim_callbacks(int, int) to zimage_service;
+    rescue_tasks(int) to zimage_service;

@@ -1,18 +1,22 @@
 public import Curl
 public import Domain
+import Foundation
 
 /// How one attempt to deliver a callback ended.
 public enum DeliveryOutcome: Hashable, Sendable {
     /// The customer's server answered 2xx.
     case delivered(status: Int)
-    /// It did not; `status` is what it answered, nil when there was no answer.
-    case failed(status: Int?, reason: DeliveryFailure)
+    /// It did not; `status` is what it answered, nil when there was no answer. `retryAfterSeconds` is how long it asks
+    /// us to wait.
+    case failed(status: Int?, reason: DeliveryFailure, retryAfterSeconds: Int? = nil)
 }
 
 /// Why an attempt failed: a fixed set of words, fit for the customer's eyes, for metrics and for a column.
 public enum DeliveryFailure: String, Hashable, Sendable, CaseIterable {
     /// 3xx: redirects are not followed.
     case redirected
+    /// 410: whoever answers so does not want to be called again.
+    case gone
     /// Any other status than 2xx.
     case refusedByServer = "refused_by_server"
     /// The host's address is not public, or the port is not 443.
@@ -25,6 +29,8 @@ public enum DeliveryFailure: String, Hashable, Sendable, CaseIterable {
     case tls
     /// The connection broke or the answer was not HTTP.
     case brokenConnection = "broken_connection"
+    /// Every node that took it went silent before it could tell how the call ended.
+    case lost
 }
 
 /// The attempt says nothing about the customer's server and does not count: leave the delivery as it was.
@@ -81,14 +87,22 @@ public struct CallbackSender: Sendable {
         watch?("before callback")
         defer { watch?("after callback") }
         do {
-            let status = try await transfers.perform(request).status
-            switch status {
-            case 200...299: return .delivered(status: status)
-            case 300...399: return .failed(status: status, reason: .redirected)
-            default: return .failed(status: status, reason: .refusedByServer)
-            }
+            return Self.outcome(try await transfers.perform(request))
         } catch {
             return .failed(status: nil, reason: try failure(error))
+        }
+    }
+
+    private static func outcome(_ response: TransferResponse) -> DeliveryOutcome {
+        let status = response.status
+        switch status {
+        case 200...299: return .delivered(status: status)
+        case 300...399: return .failed(status: status, reason: .redirected)
+        case 410: return .failed(status: status, reason: .gone)
+        case 429, 503:
+            let wait = response.header("retry-after").flatMap { RetryAfter.seconds($0, now: Date()) }
+            return .failed(status: status, reason: .refusedByServer, retryAfterSeconds: wait)
+        default: return .failed(status: status, reason: .refusedByServer)
         }
     }
 

@@ -21,4 +21,12 @@ public enum DeliverySchedule {
         let share = min(1, max(0, jitter))
         return slowSeconds[n - 1 - quickSeconds.count] * (1 - spread + 2 * spread * share)
     }
+
+    /// The same with what was answered: 410 ends it, and nobody is called sooner than they asked for.
+    static func nextDelaySeconds(
+        afterAttempt n: Int, reason: DeliveryFailure, retryAfterSeconds: Int?, jitter: Double
+    ) -> Double? {
+        guard reason != .gone, let delay = nextDelaySeconds(afterAttempt: n, jitter: jitter) else { return nil }
+        return max(delay, Double(retryAfterSeconds ?? 0))
+    }
 }

@@ -1,51 +1,96 @@
 public import Domain
 public import Postgres
 
-/// A callback whose next attempt is due. Taking it counts as the attempt, so a node that dies cannot try for ever.
+/// A callback whose next try is due.
 public struct DueCallback: Sendable {
-    /// The callback's number, the same for each attempt.
+    /// The callback's number, the same for each try.
     public let id: Int64
     /// The final task that it announces.
     public let taskID: TaskID
-    /// Where to.
-    public let url: String
-    /// Which attempt this is, from 1.
+    /// Which try this is, from 1. What a dying node took and did not record does not count.
     public let attempt: Int
+    /// How often it was taken since a try was last recorded, this time included.
+    public let taken: Int
+
+    /// The header `webhook-id`: the same for each try, so that the receiver knows a repeated one.
+    public var headerID: String { "callback-\(id)" }
+    /// True when so many nodes went silent with it that calling again is no way to find out more.
+    public var isLost: Bool { taken > Outbox.takesMax }
+}
+
+/// Callbacks that were taken, and where to go on.
+public struct TakenCallbacks: Sendable {
+    /// What was taken.
+    public let callbacks: [DueCallback]
+    /// The account after which to go on; 0 when all were visited.
+    public let place: Int64
+
+    /// What was taken, and the account after which to go on.
+    public init(callbacks: [DueCallback], place: Int64) {
+        self.callbacks = callbacks
+        self.place = place
+    }
 }
 
 /// The callbacks that closing tasks wrote down.
 public struct Outbox: Sendable {
+    /// The most callbacks of one account that are under way at once, on all nodes together.
+    public static let perAccount = 4
+    /// So many nodes in a row may go silent with a callback before that counts as a failed try.
+    public static let takesMax = 5
+    /// How long tries stay in the log.
+    public static let deliveryDays = 30
+
     /// The outbox has no state.
     public init() {}
 
-    /// Takes callbacks that are due. One that is not recorded as delivered or failed within the time is due again.
+    /// Takes callbacks that are due, visiting the accounts after the given one. One that is not recorded within the time is
+    /// due again.
     public func take(
-        _ count: Int, forSeconds seconds: Int, in session: any Session
-    ) async throws(PostgresError) -> [DueCallback] {
-        try await session.query(CallbacksStatements.claim, [Parameter(Int32(count)), Parameter(Int32(seconds))]) {
-            (row) throws(PostgresError) in
-            DueCallback(
-                id: try row.get(0), taskID: TaskID(try row.get(1)), url: try row.get(2), attempt: try row.get(3))
+        _ count: Int, after place: Int64, forSeconds seconds: Int, in session: any Session
+    ) async throws(PostgresError) -> TakenCallbacks {
+        let rows = try await session.query(
+            CallbacksStatements.claim,
+            [
+                Parameter(Int32(count)), Parameter(place), Parameter(Int32(Self.perAccount)), Parameter(Int32(seconds)),
+            ]
+        ) { (row) throws(PostgresError) -> (due: DueCallback?, account: Int64) in
+            let account: Int64 = try row.get(2)
+            guard let id = try row.get(0, as: Int64?.self) else { return (nil, account) }
+            let due = DueCallback(
+                id: id, taskID: TaskID(try row.get(1)), attempt: try row.get(3, as: Int.self) + 1, taken: try row.get(4))
+            return (due, account)
         }
+        return TakenCallbacks(callbacks: rows.compactMap(\.due), place: rows.last?.account ?? 0)
     }
 
-    /// Records how an attempt ended and when the next one is due.
+    /// Records how a try ended and when the next one is due, with a line in the log.
     /// - Parameter jitter: a random number from 0 to 1.
     public func record(
-        _ outcome: DeliveryOutcome, of callback: DueCallback, jitter: Double, in session: any Session
+        _ outcome: DeliveryOutcome, of callback: DueCallback, milliseconds: Int, jitter: Double, in session: any Session
     ) async throws(PostgresError) {
+        var (state, status, error, delay) = ("delivered", Int?.none, String?.none, Double?.none)
         switch outcome {
-        case .delivered(let status):
-            try await session.execute(
-                CallbacksStatements.delivered, [Parameter(callback.id), Parameter(Int32(status))])
-        case .failed(let status, let reason):
-            let delay = DeliverySchedule.nextDelaySeconds(afterAttempt: callback.attempt, jitter: jitter)
-            try await session.execute(
-                CallbacksStatements.failed,
-                [
-                    Parameter(callback.id), Parameter(status.map(Int32.init)), Parameter(reason.rawValue),
-                    Parameter(delay.map { Int64($0 * 1000) }),
-                ])
+        case .delivered(let answer): status = answer
+        case .failed(let answer, let reason, let retryAfter):
+            (status, error) = (answer, reason.rawValue)
+            delay = DeliverySchedule.nextDelaySeconds(
+                afterAttempt: callback.attempt, reason: reason, retryAfterSeconds: retryAfter, jitter: jitter)
+            state = delay == nil ? "given_up" : "waiting"
+        }
+        try await session.execute(
+            CallbacksStatements.record,
+            [
+                Parameter(callback.id), Parameter(state), Parameter(status.map(Int32.init)), Parameter(error),
+                Parameter(delay.map { Int64($0 * 1000) }), Parameter(Int32(callback.taken)),
+                Parameter(Int32(clamping: milliseconds)),
+            ])
+    }
+
+    /// Removes what is too old from the log, some at a time; answers how many lines. Call it again while it is not 0.
+    public func sweepDeliveries(in session: any Session) async throws(PostgresError) -> Int {
+        try await session.one(CallbacksStatements.sweep, [Parameter(Int32(Self.deliveryDays))]) { (row) throws(PostgresError) in
+            try row.get(0)
         }
     }
 }

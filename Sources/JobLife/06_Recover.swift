@@ -1,3 +1,4 @@
+import Callbacks
 public import Images
 import Ledger
 public import Logging
@@ -91,6 +92,7 @@ public struct Recover: Sendable {
             try await Self.makePartitions(in: pool)
             let hours = try await store.sweep(nowSeconds: nowSeconds())
             if hours > 0 { logger.info("swept old pictures", metadata: ["hours": "\(hours)"]) }
+            while try await Outbox().sweepDeliveries(in: pool) > 0, !Task.isCancelled {}
         } catch {
             logger.warning("housekeeping failed", metadata: ["error": "\(error)"])
         }

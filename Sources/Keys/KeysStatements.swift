@@ -118,10 +118,34 @@ public enum KeysStatements {
         order by l.scope, l.subject_id, m.name nulls first limit 1000
         """)
 
+    /// Locks the account, so that of two rotations one follows the other.
+    static let callbackSecretOwner = Statement(
+        "callback_secret_owner", "select id from accounts where name = $1 for no key update")
+    /// Ends what the present one had replaced, sets the present one's end, and puts a new one beside it.
+    static let rotateCallbackSecret = Statement(
+        "callback_secret_rotate",
+        """
+        with ended as (delete from callback_secrets where account_id = $1 and ends_at is not null),
+        kept as (
+            update callback_secrets set ends_at = clock_timestamp() + make_interval(secs => $3)
+            where account_id = $1 and ends_at is null returning 1)
+        insert into callback_secrets (account_id, sealed) select $1, $2 from (select count(*) from kept) before
+        """)
+    static let makeCallbackSecret = Statement(
+        "callback_secret_make",
+        "insert into callback_secrets (account_id, sealed) values ($1, $2) on conflict (account_id) where ends_at is null do nothing")
+    static let callbackSecrets = Statement(
+        "callback_secret_list",
+        """
+        select id, sealed, ends_at from callback_secrets
+        where account_id = $1 and (ends_at is null or ends_at > clock_timestamp()) order by id desc
+        """)
+
     /// All of them, for the test that prepares each on a fresh database.
     public static let all = [
         find, epoch, insert, revoke, list, update, rotate, used, rememberSecret, storedSecret, createGroup, updateGroup,
         groups, createAccount, accounts, suspendAccount, moveAccount, limit, setLimit, limits,
+        callbackSecretOwner, rotateCallbackSecret, makeCallbackSecret, callbackSecrets,
     ]
     /// A comma list as words; nil stays nil.
     static func words(_ text: String?) -> [String]? {

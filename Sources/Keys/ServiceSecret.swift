@@ -18,6 +18,8 @@ public struct ServiceSecret: Sendable {
         case redemptionCode = "redemption code"
         /// Signatures of links to pictures.
         case imageLink = "image link"
+        /// Seals the secrets of accounts' callbacks in the database.
+        case callbackSecret = "callback secret"
         /// What is kept in the database to notice that it belongs to another secret.
         case fingerprint = "fingerprint"
     }

@@ -76,7 +76,8 @@ extension Date: Bindable {
 
 /// Bytes for a `bytea` column.
 public struct Bytes: Bindable {
-    let array: [UInt8]
+    /// The bytes.
+    public let array: [UInt8]
     /// Wraps the bytes.
     public init(_ array: [UInt8]) { self.array = array }
     public static var oid: UInt32 { 17 }

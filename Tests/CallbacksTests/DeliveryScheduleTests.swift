@@ -1,5 +1,6 @@
-import Callbacks
 import Testing
+
+@testable import Callbacks
 
 @Suite struct DeliveryScheduleTests {
     @Test func theWholeScheduleWithoutSpread() {
@@ -28,5 +29,23 @@ import Testing
     @Test func aJitterThatIsNotANumberStaysInTheRange() throws {
         let delay = try #require(DeliverySchedule.nextDelaySeconds(afterAttempt: 4, jitter: .nan))
         #expect((270...330).contains(delay))
+    }
+
+    @Test func goneEndsIt() {
+        #expect(DeliverySchedule.nextDelaySeconds(afterAttempt: 1, reason: .gone, retryAfterSeconds: nil, jitter: 0) == nil)
+        #expect(DeliverySchedule.nextDelaySeconds(afterAttempt: 1, reason: .gone, retryAfterSeconds: 9, jitter: 0) == nil)
+    }
+
+    private static let asked: [(Int, Int?, Double?)] = [
+        (1, nil, 1), (1, 60, 60), (3, 2, 4), (4, 60, 300), (4, 3600, 3600), (10, 60, nil),
+    ]
+
+    @Test(arguments: asked)
+    func nobodyIsCalledSoonerThanTheyAsk(attempt: Int, asked: Int?, expected: Double?) {
+        for reason in DeliveryFailure.allCases where reason != .gone {
+            let delay = DeliverySchedule.nextDelaySeconds(
+                afterAttempt: attempt, reason: reason, retryAfterSeconds: asked, jitter: 0.5)
+            #expect(delay == expected, "\(reason)")
+        }
     }
 }

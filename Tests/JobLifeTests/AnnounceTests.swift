@@ -1,55 +1,11 @@
 import Callbacks
-import Curl
 import Domain
 import Foundation
-import Postgres
-import Queue
-import Reports
 import TestSupport
 import Testing
 
-@testable import JobLife
-
 /// Callbacks to a real https server of a customer.
 @Suite(.timeLimit(.minutes(1))) struct AnnounceTests {
-    private static func rendered(_ task: TaskView) -> [UInt8] {
-        Array(#"{"id":\#(task.id.value),"status":"\#(task.state.rawValue)"}"#.utf8)
-    }
-
-    /// Closes one task that has a callback address.
-    private func closedTask(_ database: TestDatabase, callbackURL: String) async throws -> TaskID {
-        let tenant = try await Tenant.make(database)
-        let id = try await admit(database, tenant.submission(callbackURL: callbackURL))
-        let queue = TaskQueue(leaseSeconds: 60)
-        let claimed = try await queue.claim(node: "a", limit: 1, afterWallet: 0, in: database.pool)
-        let lease = try #require(claimed.first?.lease)
-        let sql = "select count(*) from callbacks where task_id = \(id.value)"
-        #expect(try await database.number(sql) == 0, "not before the task is final")
-        let ending = Ending(lease: lease, outcome: .failed(code: "x", message: "x"), units: 0, provider: nil)
-        _ = try await queue.close([ending], in: database.pool)
-        return id
-    }
-
-    /// Announces until the test is over.
-    private func announcing(
-        _ database: TestDatabase, trusting customer: TLSCustomer, allow: String = "127.0.0.1/32:*",
-        _ test: () async throws -> Void
-    ) async throws {
-        let rule = EgressRule(allowances: try EgressAllowance.parse(allow))
-        let transfers = Transfers(inFlightMax: 4, waitingMax: 4)
-        let announce = Announce(
-            database.pool, sender: CallbackSender(transfers: transfers, egress: rule, caFile: customer.caFile),
-            egress: rule, render: Self.rendered, logger: silent)
-        let runner = Task { await announce.run() }
-        announce.tasksClosed()
-        let result: Result<Void, any Error>
-        do { result = .success(try await test()) } catch { result = .failure(error) }
-        runner.cancel()
-        await runner.value
-        await transfers.shutdown()
-        try result.get()
-    }
-
     @Test func theEndOfATaskIsAnnouncedOnce() async throws {
         let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
         let id = try await closedTask(database, callbackURL: customer.url("/204"))
@@ -65,6 +21,7 @@ import Testing
             try await eventually { try await database.number("select count(*) from callbacks where state = 'delivered'") == 1 }
             #expect(
                 try await database.rows("select attempts, last_status, last_error from callbacks") == [["1", "204", nil]])
+            #expect(try await database.rows("select number, status, error from callback_deliveries") == [["1", "204", nil]])
         }
     }
 
@@ -112,15 +69,69 @@ import Testing
         }
     }
 
-    @Test func nobodyTakesWhatAnotherHasTaken() async throws {
-        let database = try await TestDatabase.fresh()
-        for _ in 0..<12 { _ = try await closedTask(database, callbackURL: "https://example.com/") }
-        let taken = try await withThrowingTaskGroup(of: [Int64].self) { group in
-            for _ in 0..<4 {
-                group.addTask { try await Outbox().take(5, forSeconds: 600, in: database.pool).map(\.id) }
-            }
-            return try await group.reduce([], +)
+    @Test func goneIsGivenUpAtOnceAndTheOthersOfTheAccountGoOn() async throws {
+        let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
+        let gone = try await closedTask(database, callbackURL: customer.url("/410"))
+        let other = try await closedTask(database, callbackURL: customer.url("/200"))
+        try await announcing(database, trusting: customer) {
+            try await eventually { try await database.number("select count(*) from callbacks where state = 'waiting'") == 0 }
+            #expect(
+                try await database.rows("select task_id, state, attempts, last_error from callbacks order by id") == [
+                    ["\(gone.value)", "given_up", "1", "gone"], ["\(other.value)", "delivered", "1", nil],
+                ])
         }
-        #expect(taken.count == 12 && Set(taken).count == 12)
+    }
+
+    @Test func aCallbackThatTookDownItsNodesIsNotCalledAgainAtOnce() async throws {
+        let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
+        _ = try await closedTask(database, callbackURL: customer.url("/200"))
+        try await database.rows("update callbacks set taken = \(Outbox.takesMax)")
+        try await announcing(database, trusting: customer) {
+            try await eventually { try await database.number("select count(*) from callbacks where state = 'delivered'") == 1 }
+            let log = "select status, error from callback_deliveries order by number"
+            #expect(try await database.rows(log) == [[nil, "lost"], ["200", nil]])
+        }
+    }
+
+    @Test func eachAccountsSignaturesAreItsOwnAndTwoAfterARotation() async throws {
+        let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
+        _ = try await closedTask(database, callbackURL: customer.url("/200/a"))
+        _ = try await closedTask(database, of: "other", callbackURL: customer.url("/200/b"))
+        try await announcing(database, trusting: customer) {
+            for _ in 0..<2 {
+                let signatures = try #require(try await customer.nextSeen().headers["webhook-signature"])
+                #expect(signatures.wholeMatch(of: /v1,[A-Za-z0-9+\/]{43}=/) != nil, "\(signatures)")
+            }
+            #expect(try await database.number("select count(distinct account_id) from callback_secrets") == 2)
+        }
+        try await database.rows(
+            """
+            update callback_secrets set ends_at = now() + interval '1 hour';
+            update callbacks set state = 'waiting', next_at = now() where id = 1
+            """)
+        try await announcing(database, trusting: customer) {
+            let signatures = try #require(try await customer.nextSeen().headers["webhook-signature"]).split(separator: " ")
+            #expect(signatures.count == 2 && Set(signatures).count == 2)
+        }
+    }
+
+    /// The receiver of one account never answers. Its callbacks take no more places than one account may have, on two nodes
+    /// together, and another account's callback arrives while they hang.
+    @Test func aReceiverThatHangsHoldsUpNobodyElse() async throws {
+        let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
+        for _ in 0..<12 { _ = try await closedTask(database, callbackURL: customer.url("/hang")) }
+        try await announcing(database, trusting: customer, places: 64) {
+            try await announcing(database, trusting: customer, places: 64) {
+                for _ in 0..<Outbox.perAccount { #expect(try await customer.nextSeen().path == "/hang") }
+                _ = try await closedTask(database, of: "other", callbackURL: customer.url("/200"))
+                var paths: [String] = []
+                repeat {
+                    paths.append(try await customer.nextSeen().path)
+                    let taken = try await database.number(
+                        "select count(*) from callbacks where taken > 0 and next_at > now() and url like '%hang'")
+                    #expect(taken <= Int64(Outbox.perAccount))
+                } while paths.last != "/200"
+            }
+        }
     }
 }

@@ -38,6 +38,8 @@ extension SystemTests {
             ("task cancel TASK", ["cancel_tasks", "commit"]),
             ("price withdraw VERSION", ["price_withdraw"]),
             ("price load SHEET --group default", ["price_lock", "price_models", "price_planned"]),
+            ("callback redeliver 1", ["callback_redeliver", "commit"]),
+            ("callback secret rotate --account acme", ["callback_secret_owner", "callback_secret_rotate"]),
         ]
         private static let migration = ["migration_record"]
         /// Of the reconciliation of an invoice, which `InvoiceTests` kills.
@@ -52,7 +54,8 @@ extension SystemTests {
             "limit_list", "keys_have_their_tasks", "callbacks_equal_tasks",
             "expiring_grants", "code_list", "quota_list", "invoice_run", "invoice_sums", "invoice_findings",
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
-            "proof_patience", "tasks_equal_prices", "rollups_equal_usage",
+            "proof_patience", "tasks_equal_prices", "rollups_equal_usage", "callback_list", "callback_list_account",
+            "callback_find", "callback_delivery_list",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -166,6 +169,8 @@ extension SystemTests {
             objects.codes = made.output.split(separator: "\n").filter { $0.hasPrefix("ZC-") }.map(String.init)
             let node = try await Node.start(site, roles: "api")
             for _ in 0..<4 { objects.tasks.append(try await node.submit(key).taskID()) }
+            let called = try await node.submit(key, body: Node.body.dropLast() + #","callback_url":"https://example.com/"}"#)
+            try await site.mustRun("task cancel \(called.taskID())")
             #expect(await node.stop() == .exited(0))
             for _ in 0..<4 {
                 let issued = try await site.mustRun("key issue --account acme --json").object()

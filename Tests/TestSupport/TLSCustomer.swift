@@ -1,7 +1,7 @@
 import Foundation
 
 /// A customer's https server in a process of its own: it answers by path and tells each request on its
-/// standard output. Its certificate signs itself and is valid for 127.0.0.1.
+/// standard output. Its certificate signs itself and is valid for two loopback addresses and for names in `rebind.test`.
 ///
 /// It takes callbacks by POST and serves files by GET. A GET whose body was cut off by the client is told a second time,
 /// with the method `CUT`.
@@ -26,8 +26,11 @@ public final class TLSCustomer: Sendable {
     private let process: Child
     private let lines: AsyncStream<String>
 
-    /// Starts it.
-    public init() async throws {
+    private let address: String
+
+    /// Starts it on a loopback address.
+    public init(on address: String = "127.0.0.1") async throws {
+        self.address = address
         folder = FileManager.default.temporaryDirectory.appending(path: "customer-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         caFile = folder.appending(path: "cert.pem").path
@@ -35,9 +38,10 @@ public final class TLSCustomer: Sendable {
         let maker = try Child(
             "openssl",
             ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
-                + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", caFile])
+                + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1,IP:127.0.0.2,DNS:*.rebind.test"]
+                + ["-keyout", key, "-out", caFile])
         guard await maker.ending() == .exited(0) else { throw TestFailure("openssl made no certificate") }
-        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key, folder.path])
+        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key, folder.path, address])
         port = try await Self.next(Int.self, in: lines)
     }
 
@@ -47,8 +51,9 @@ public final class TLSCustomer: Sendable {
     }
 
     /// The address of a path, whose first part is the status of the answer: `/204`. The first answer to a path with
-    /// `fails-once` in it is 503.
-    public func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
+    /// `fails-once` in it is 503, one that ends with `/after/N` has that as `Retry-After`, and `/redirect` leads elsewhere.
+    /// `/drop` closes the connection without an answer, `/reset` breaks it, and `/hang` leaves it open for ever.
+    public func url(_ path: String) -> String { "https://\(address):\(port)\(path)" }
 
     /// Serves a file and answers its address. The first answers to a name with `fails-once` or `fails-always` in it are 503.
     public func serve(_ bytes: [UInt8], as name: String) throws -> String {
@@ -68,7 +73,7 @@ public final class TLSCustomer: Sendable {
     }
 
     private static let script = """
-        import http.server, json, ssl, sys
+        import http.server, json, os, socket, ssl, struct, sys
         failed = set()
         class Customer(http.server.BaseHTTPRequestHandler):
             def tell(self, method, body):
@@ -103,14 +108,23 @@ public final class TLSCustomer: Sendable {
                     self.tell("CUT", str(sent))
             def do_POST(self):
                 self.tell("POST", self.rfile.read(int(self.headers["content-length"])).decode())
-                if self.path == "/drop":
+                act = self.path.split("/")[1]
+                if act == "reset":
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    os.close(self.connection.detach())
+                if act == "hang":
+                    while self.connection.recv(4096):
+                        pass
+                if act in ("drop", "reset", "hang"):
                     self.close_connection = True
                     return
                 fails = "/fails-once" in self.path and self.path not in failed
                 failed.add(self.path)
-                self.send_response(503 if fails else int(self.path.split("/")[1]))
-                if self.path.endswith("/redirect"):
-                    self.send_header("location", "/200")
+                self.send_response(503 if fails else int(act))
+                if "/redirect" in self.path:
+                    self.send_header("location", self.path.partition("/redirect")[2] or "/200")
+                if "/after/" in self.path:
+                    self.send_header("retry-after", self.path.partition("/after/")[2])
                 self.end_headers()
                 if self.path.endswith("/endless"):
                     while True:
@@ -120,7 +134,7 @@ public final class TLSCustomer: Sendable {
         class Server(http.server.ThreadingHTTPServer):
             def handle_error(self, *ignored):
                 pass
-        server = Server(("127.0.0.1", 0), Customer)
+        server = Server((sys.argv[4], 0), Customer)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[1], sys.argv[2])
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

@@ -63,7 +63,7 @@ struct Node {
             pool,
             sender: CallbackSender(
                 transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch),
-            egress: settings.egress, render: { dialects.callbackBody($0) }, logger: logger)
+            secret: secret, egress: settings.egress, render: { dialects.callbackBody($0) }, logger: logger)
         self.announce = announce
         close = Close(pool, queue: queue, announce: { announce.tasksClosed() }, logger: logger)
         let engine = SandboxEngine(
