@@ -58,6 +58,7 @@ extension APIError {
         case let error as APIError: self = error
         case let error as KeyError: self.init(error)
         case let error as AdmitError: self.init(error)
+        case let error as InputError: self.init(error)
         case let error as PostgresError where error.isUnavailable: self = .databaseAway
         case is NIOTooManyBytesError: self = .bodyTooLarge
         case let error as HTTPError where error.status == .notFound:

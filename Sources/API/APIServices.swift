@@ -16,6 +16,10 @@ public struct APIServices: Sendable {
     public var credits: CreditAccess
     /// Where pictures are.
     public var store: any ImageStore
+    /// Takes the pictures of requests.
+    public var inputs: InputIntake
+    /// Reads the bodies that may hold pictures.
+    let bodies = PictureBodies()
     /// Links to pictures.
     public var links: SignedLinks
     /// The wire formats.
@@ -32,6 +36,7 @@ public struct APIServices: Sendable {
     /// The rooms below, put together by the composition root.
     public init(
         keys: KeyVerifier, admit: Admit, tasks: TaskQuery, credits: CreditAccess, store: any ImageStore,
+        inputs: InputIntake,
         links: SignedLinks, dialects: Dialects, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
     ) {
@@ -40,6 +45,7 @@ public struct APIServices: Sendable {
         self.tasks = tasks
         self.credits = credits
         self.store = store
+        self.inputs = inputs
         self.links = links
         self.dialects = dialects
         self.egress = egress

@@ -15,7 +15,7 @@ struct ImageRoutes {
             let forged = APIError(
                 kind: .forbidden, message: "This link was not made by this service or was changed.",
                 suggestion: "query the task for its links")
-            guard let path = ImagePath(text) else { throw forged }
+            guard let path = ImagePath(text), !path.isInput else { throw forged }
             do throws(SignedLinks.Refusal) {
                 try services.links.check(
                     path, expires: expires, signature: signature, nowSeconds: services.nowSeconds())

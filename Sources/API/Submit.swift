@@ -10,7 +10,6 @@ import Keys
 /// What a dialect read from a submit, checked.
 struct CheckedRequest {
     var model: String
-    var operation = TaskOperation.generate
     var image: ImageRequest
     var callbackURL: String?
     /// The request in a fixed form, for the comparison of repeated idempotency keys: as the customer sent it, without the
@@ -32,13 +31,15 @@ struct Submit {
     let services: APIServices
     let dialect: String
 
-    /// - Parameter read: the dialect's check of the body.
+    /// - Parameters:
+    ///   - takesPictures: whether the body may hold pictures, and so be large.
+    ///   - read: the dialect's check of the body.
     func callAsFunction(
-        _ request: Request, read: (ByteBuffer) async throws -> CheckedRequest
+        _ request: Request, takesPictures: Bool = false, read: (ByteBuffer) async throws -> CheckedRequest
     ) async throws -> Accepted {
         let caller = try await request.caller(services.keys)
         let key = try request.idempotencyKey()
-        let checked = try await read(try await request.boundedBody())
+        let checked = takesPictures ? try await services.bodies.read(request, read) : try await read(try await request.boundedBody())
         let verdict = try await services.admit(submission(checked, caller, key))
         var headers = Self.rateHeaders(verdict.rate)
         if verdict.replayed { headers[.idempotencyReplayed] = "true" }
@@ -58,7 +59,7 @@ struct Submit {
     private func submission(_ checked: CheckedRequest, _ caller: Caller, _ key: String?) -> Submission {
         let canonical = JSON.object([("dialect", .string(dialect))] + checked.canonical).bytes
         return Submission(
-            keyID: caller.keyID, walletID: caller.walletID, model: checked.model, operation: checked.operation,
+            keyID: caller.keyID, walletID: caller.walletID, model: checked.model, operation: checked.image.operation,
             dialect: dialect, image: checked.image, callbackURL: checked.callbackURL, idempotencyKey: key,
             fingerprint: key == nil ? [] : Array(SHA256.hash(data: Data(canonical))))
     }

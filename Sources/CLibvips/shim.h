@@ -74,6 +74,20 @@ static inline int zvips_to_srgb(VipsImage *in, VipsImage **out) {
     return vips_colourspace(in, out, VIPS_INTERPRETATION_sRGB, NULL);
 }
 
+// Variadic. Scales until both sides are covered and cuts off what hangs over, the same on both sides. Exact in size.
+static inline int zvips_cover(VipsImage *in, VipsImage **out, int width, int height) {
+    return vips_thumbnail_image(in, out, width,
+        "height", height, "size", VIPS_SIZE_BOTH, "crop", VIPS_INTERESTING_CENTRE, NULL);
+}
+
+// Variadic. Lays a picture with transparency on a plain ground, which leaves three bands.
+static inline int zvips_flatten(VipsImage *in, VipsImage **out, double red, double green, double blue) {
+    VipsArrayDouble *ground = vips_array_double_newv(3, red, green, blue);
+    int result = vips_flatten(in, out, "background", ground, NULL);
+    vips_area_unref(VIPS_AREA(ground));
+    return result;
+}
+
 // Variadic. Turns the picture the way that its Exif orientation says.
 static inline int zvips_autorot(VipsImage *in, VipsImage **out) {
     return vips_autorot(in, out, NULL);

@@ -14,10 +14,13 @@ public struct ImageRequest: Sendable, Equatable, Codable {
     public var format: ImageFormat
     /// Whether strict moderation was asked for.
     public var nsfwCheck: Bool
+    /// The pictures to start from; nil when the picture is drawn from the prompt alone.
+    public var inputs: ImageInputs?
 
     /// A request whose values have been checked by its dialect.
     public init(
-        prompt: String, sizeText: String?, size: ImageSize, seed: Int64, format: ImageFormat, nsfwCheck: Bool
+        prompt: String, sizeText: String?, size: ImageSize, seed: Int64, format: ImageFormat, nsfwCheck: Bool,
+        inputs: ImageInputs? = nil
     ) {
         self.prompt = prompt
         self.sizeText = sizeText
@@ -26,10 +29,11 @@ public struct ImageRequest: Sendable, Equatable, Codable {
         self.seed = seed
         self.format = format
         self.nsfwCheck = nsfwCheck
+        self.inputs = inputs
     }
 
     private enum CodingKeys: String, CodingKey {
-        case prompt, width, height, seed, format
+        case prompt, width, height, seed, format, inputs
         case sizeText = "size"
         case nsfwCheck = "nsfw_check"
     }
@@ -37,13 +41,16 @@ public struct ImageRequest: Sendable, Equatable, Codable {
     /// The size in pixels.
     public var size: ImageSize { ImageSize(width: width, height: height) }
 
-    /// The text that is stored with the task: members in a fixed order.
+    /// What is done.
+    public var operation: TaskOperation { inputs?.operation ?? .generate }
+
+    /// The text that is stored with the task: members in a fixed order, and `inputs` only where there are some.
     public var storedText: String {
         JSON.object([
             ("prompt", .string(prompt)), ("size", .optional(sizeText)), ("width", .int(Int64(width))),
             ("height", .int(Int64(height))), ("seed", .int(seed)), ("format", .string(format.rawValue)),
             ("nsfw_check", .bool(nsfwCheck)),
-        ]).text
+        ] + (inputs.map { [("inputs", $0.json)] } ?? [])).text
     }
 }
 

@@ -8,6 +8,14 @@ public enum Limits {
     public static let seeds: ClosedRange<Int64> = 1...2_147_483_647
     /// A request body, in bytes: a prompt of 2,000 characters and a callback address need less than 32 KiB.
     public static let bodyBytesMax = 64 * 1024
+    /// A request body that may hold pictures, in bytes: two of `inputFileBytesMax` as base64, and the rest.
+    public static let inputBodyBytesMax = 28 * 1024 * 1024
+    /// How many such bodies a node holds in memory at once; each costs about three times its size while it is read.
+    public static let inputBodiesMax = 4
+    /// A picture that a customer sends or names, in bytes.
+    public static let inputFileBytesMax = 10 * 1024 * 1024
+    /// A side of such a picture, in pixels.
+    public static let inputSidePixels = 64...4096
     /// An `Idempotency-Key`, in characters.
     public static let idempotencyKeyCharactersMax = 255
     /// How long a picture and its link live.

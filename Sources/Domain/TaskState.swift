@@ -27,6 +27,7 @@ public enum TaskFailure: String, Sendable, CaseIterable, Error {
     case serviceError = "service_error"
     case timeout = "generation_timeout"
     case policyViolation = "content_policy_violation"
+    case operationUnavailable = "invalid_parameters"
 
     /// What the customer is told.
     public var message: String {
@@ -35,6 +36,8 @@ public enum TaskFailure: String, Sendable, CaseIterable, Error {
         case .serviceError: "The service failed while working on the image; you were not charged. Try again."
         case .timeout: "The image could not be generated in time; you were not charged. Try again."
         case .policyViolation: "The request was refused by content moderation; you were not charged. Change the prompt."
+        case .operationUnavailable:
+            "No provider of this model can start from a picture; you were not charged. Leave the pictures out or use another model."
         }
     }
 }

@@ -1,5 +1,5 @@
 public import Admission
-import Domain
+public import Domain
 public import Logging
 public import Postgres
 
@@ -25,6 +25,7 @@ public final class Admit: Sendable {
     private let numbers = TaskNumbers()
     private let admitTasks = AdmitTasks()
     private let hints: Hints
+    private let discard: @Sendable (ImageInputs) async -> Void
     private let logger: Logger
     private let batcher = Batcher<Submission, Verdict>(
         batchMax: batchMax, waitingMax: waitingMax, overflow: AdmitError.overloaded,
@@ -34,16 +35,25 @@ public final class Admit: Sendable {
     /// - Parameters:
     ///   - pool: one connection of it is used.
     ///   - hints: told when tasks were admitted.
+    ///   - discard: removes the pictures that were kept for a request which became no task of its own.
     ///   - logger: for failures.
-    public init(_ pool: ConnectionPool, hints: Hints, logger: Logger) {
+    public init(
+        _ pool: ConnectionPool, hints: Hints, discard: @escaping @Sendable (ImageInputs) async -> Void = { _ in },
+        logger: Logger
+    ) {
         self.pool = pool
         self.hints = hints
+        self.discard = discard
         self.logger = logger
     }
 
     /// Submits a request. When this returns a task, the task is durable.
     public func callAsFunction(_ submission: Submission) async throws -> Verdict {
-        try await batcher.submit(submission)
+        let verdict = try await batcher.submit(submission)
+        guard let inputs = submission.image.inputs else { return verdict }
+        // Where an error leaves it open whether there is a task, the pictures stay for the sweeper.
+        if verdict.replayed { await discard(inputs) } else if case .failure = verdict.outcome { await discard(inputs) }
+        return verdict
     }
 
     /// Sends batches until ``finish()``.

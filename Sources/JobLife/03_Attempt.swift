@@ -4,9 +4,10 @@ public import Logging
 public import Providers
 import Queue
 
-/// Step 3: asks a provider for the picture, stores it and has the task closed.
+/// Step 3: gets the pictures that the task starts from, asks a provider for the new one, stores it and has the task closed.
 public struct Attempt: Sendable {
     private let routes: Routes
+    private let inputs: InputFetch
     private let store: any ImageStore
     private let close: Close
     private let nowSeconds: @Sendable () -> Int64
@@ -14,13 +15,16 @@ public struct Attempt: Sendable {
 
     /// - Parameters:
     ///   - routes: who makes the picture.
+    ///   - inputs: gets what it is made from.
     ///   - store: where it is kept.
     ///   - close: ends the task.
     ///   - nowSeconds: seconds since 1970, for the picture's path.
     public init(
-        routes: Routes, store: any ImageStore, close: Close, nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
+        routes: Routes, inputs: InputFetch, store: any ImageStore, close: Close,
+        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.routes = routes
+        self.inputs = inputs
         self.store = store
         self.close = close
         self.nowSeconds = nowSeconds
@@ -31,12 +35,14 @@ public struct Attempt: Sendable {
     /// nothing more may be said about it).
     func callAsFunction(_ task: ClaimedTask, _ progress: @escaping @Sendable (Int) -> Void) async {
         let provider = routes.provider(model: task.model, mode: task.mode)
+        var asked: String?
         var made: ProviderResult?
         var outcome: Ending.Outcome
         var path: ImagePath?
         do {
-            let result = try await provider.generate(
-                ProviderJob(image: task.image, model: task.model), progress: progress)
+            let job = try await job(task, provider)
+            asked = provider.name
+            let result = try await provider.generate(job, progress: progress)
             made = result
             let place = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: 0, format: task.image.format)
             try await store.put(result.bytes, at: place)
@@ -47,6 +53,8 @@ public struct Attempt: Sendable {
             ])
         } catch let failure as TaskFailure {
             outcome = .failed(code: failure.rawValue, message: failure.message)
+        } catch let failure as InputError {
+            outcome = .failed(code: failure.code, message: "\(failure) You were not charged.")
         } catch {
             // A cancelled attempt has lost its lease: somebody else ends the task.
             if Task.isCancelled { return }
@@ -56,9 +64,16 @@ public struct Attempt: Sendable {
         }
         if Task.isCancelled { return await discard(path) }
         let ending = Ending(
-            lease: task.lease, outcome: outcome, units: made?.units ?? 0, provider: provider.name,
+            lease: task.lease, outcome: outcome, units: made?.units ?? 0, provider: asked,
             providerTaskID: made?.providerTaskID, cost: made?.cost)
         if await close(ending) == .stale { await discard(path) }
+    }
+
+    private func job(_ task: ClaimedTask, _ provider: any ImageProvider) async throws -> ProviderJob {
+        guard provider.operations.contains(task.image.operation) else { throw TaskFailure.operationUnavailable }
+        guard let named = task.image.inputs else { return ProviderJob(image: task.image, model: task.model) }
+        return ProviderJob(
+            image: task.image, model: task.model, inputs: try await inputs(named, size: task.image.size))
     }
 
     /// A picture that no task refers to; if this fails the sweeper finds it.

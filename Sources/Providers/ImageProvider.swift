@@ -6,11 +6,14 @@ public struct ProviderJob: Sendable {
     public let image: ImageRequest
     /// The model's name.
     public let model: String
+    /// The pictures to start from, in the size of the result; nil when the picture is drawn from the prompt alone.
+    public let inputs: PreparedInputs?
 
     /// A job for a provider.
-    public init(image: ImageRequest, model: String) {
+    public init(image: ImageRequest, model: String, inputs: PreparedInputs? = nil) {
         self.image = image
         self.model = model
+        self.inputs = inputs
     }
 }
 
@@ -43,6 +46,8 @@ public struct ProviderResult: Sendable {
 public protocol ImageProvider: Sendable {
     /// The name in reports.
     var name: String { get }
+    /// What it can do. It is never asked for anything else: a provider that ignores a mask makes a wrong picture and bills it.
+    var operations: Set<TaskOperation> { get }
     /// Makes the picture, or says why the task fails. Cancellation throws `CancellationError` and leaves no trace.
     /// - Parameter progress: told how far the work is, in percent.
     func generate(

@@ -24,6 +24,29 @@ public enum PictureFormat: String, Sendable, CaseIterable {
     }
 }
 
+extension PictureFormat {
+    /// Whether a PNG or WebP file says that it has several frames; decoding would show the first alone. It looks at the
+    /// marks that a player looks at: the flag of the extended WebP header, and an `acTL` chunk before a PNG's pixels.
+    public static func isAnimated(_ bytes: [UInt8]) -> Bool {
+        switch PictureFormat(signatureOf: bytes) {
+        case .webp: bytes.count > 20 && bytes[12..<16].elementsEqual("VP8X".utf8) && bytes[20] & 0x02 != 0
+        case .png: hasAnimationChunk(bytes)
+        case .jpeg, nil: false
+        }
+    }
+
+    private static func hasAnimationChunk(_ bytes: [UInt8]) -> Bool {
+        var place = 8
+        while place + 8 <= bytes.count {
+            let name = bytes[(place + 4)..<(place + 8)]
+            if name.elementsEqual("acTL".utf8) { return true }
+            if name.elementsEqual("IDAT".utf8) { return false }
+            place += 12 + bytes[place..<(place + 4)].reduce(0) { $0 << 8 | Int($1) }
+        }
+        return false
+    }
+}
+
 /// What a picture that comes from outside may be at most.
 public struct PictureLimits: Sendable, Equatable {
     /// Size of the encoded file.

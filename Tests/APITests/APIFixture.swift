@@ -20,6 +20,8 @@ import Testing
 struct APIFixture: Sendable {
     let database: TestDatabase
     let store: FolderStore
+    /// Where the store keeps its pictures.
+    let folder: String
     let links: SignedLinks
     let clock: TestClock
     let trouble: Trouble
@@ -133,10 +135,13 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     let pool = database.pool
-    let admit = Admit(pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), logger: logger)
+    let inputs = InputIntake(store: store, egress: EgressRule(), nowSeconds: { clock.now })
+    let admit = Admit(
+        pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), discard: inputs.discard, logger: logger)
     let services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
         credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
+        inputs: inputs,
         links: links, dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -145,7 +150,7 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
         try await Application(router: APIRoutes.router(services), logger: logger).test(.router) { client in
             try await body(
                 APIFixture(
-                    database: database, store: store, links: links, clock: clock, trouble: trouble, client: client))
+                    database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble, client: client))
         }
     }
 }

@@ -68,8 +68,8 @@ private struct Wrong: Sendable {
     }
 
     @Test func wrongBodies() async throws {
-        let padding = [UInt8](repeating: 32, count: 64 * 1024)
-        let huge = [UInt8](repeating: 120, count: 10 * 1024 * 1024)
+        let padding = [UInt8](repeating: 32, count: 28 * 1024 * 1024)
+        let huge = [UInt8](repeating: 120, count: 40 * 1024 * 1024)
         // Where only one text is at fault, the answer names it.
         let unreadable: [(String, [UInt8])] = [
             ("not UTF-8", Self.bytes(#"{"model":"z-image-turbo","prompt":""#) + [0xff, 0xfe, 0x22, 0x7d]),
@@ -88,11 +88,11 @@ private struct Wrong: Sendable {
             table += unreadable.map {
                 Wrong(name: $0.0, key: key, body: $0.1, status: 400, type: "invalid_request_error", param: "prompt")
             }
-            for (name, body) in [("64 KiB and more", Self.bytes(Self.body("")) + padding), ("10 MB", huge)] {
+            for (name, body) in [("28 MiB and more", Self.bytes(Self.body("")) + padding), ("40 MiB", huge)] {
                 table.append(
                     Wrong(
                         name: name, key: key, body: body, status: 413, type: "request_too_large_error",
-                        suggestion: "send a smaller request"))
+                        suggestion: "send smaller pictures or name them by URL"))
             }
             try await Self.check(table, api)
         }

@@ -54,6 +54,40 @@ import Testing
                 == #"{"prompt":"a","size":null,"width":1024,"height":1024,"seed":7,"format":"webp","nsfw_check":true}"#)
     }
 
+    @Test func inputsReadBackExactly() throws {
+        let url = InputPicture.url("https://example.com/\"a\"?b=\\c"), stored = InputPicture.stored("2/input-0.png")
+        for strength in [0, 1, 0.1, 1 / 3, 1e-9, .leastNonzeroMagnitude, (0.6).nextUp, (1.0).nextDown] as [Double] {
+            for (image, mask) in [(url, nil), (stored, url), (url, stored), (stored, stored)] as [(InputPicture, InputPicture?)] {
+                let request = ImageRequest(
+                    prompt: "a", sizeText: nil, size: .standard, seed: 7, format: .png, nsfwCheck: false,
+                    inputs: ImageInputs(image: image, mask: mask, strength: strength))
+                let read = try JSONDecoder().decode(ImageRequest.self, from: Data(request.storedText.utf8))
+                #expect(read == request && read.inputs?.strength == strength)
+                #expect(read.operation == (mask == nil ? .edit : .inpaint))
+            }
+        }
+    }
+
+    @Test func textsFromBeforeThereWereInputsReadBack() throws {
+        let old = #"{"prompt":"a","size":null,"width":1024,"height":1024,"seed":7,"format":"webp","nsfw_check":true}"#
+        let read = try JSONDecoder().decode(ImageRequest.self, from: Data(old.utf8))
+        #expect(read.inputs == nil && read.operation == .generate && read.storedText == old)
+    }
+
+    @Test func inputsHaveAStandardStrength() {
+        #expect(ImageInputs(image: .url("a")).strength == 0.6)
+        #expect(ImageInputs(image: .url("a"), mask: .url("b")).strength == 1)
+        let both = ImageInputs(image: .stored("a"), mask: .stored("b"))
+        #expect(both.storedPaths == ["a", "b"])
+    }
+
+    @Test(arguments: InputError.Fault.allCases) func anInputErrorNamesItsField(fault: InputError.Fault) {
+        let error = InputError(fault, .image, "It is wrong. Change it.")
+        #expect(error.description == "image_url: It is wrong. Change it.")
+        #expect(error.message(naming: "image") == "image: It is wrong. Change it.")
+        #expect(error.code.utf8.allSatisfy { (97...122).contains($0) || $0 == 95 })
+    }
+
     @Test func largeSeedIsExact() throws {
         let request = ImageRequest(
             prompt: "a", sizeText: nil, size: .standard, seed: .max, format: .png, nsfwCheck: false)

@@ -11,7 +11,9 @@ import Testing
     }
 
     @Test func theLargestNumbersAreReadBack() {
-        #expect(ImagePath("999999999999999999/999999999999999999-0.png")?.lease == 999_999_999_999_999_999)
+        #expect(
+            ImagePath("999999999999999999/999999999999999999-0.png")?.name
+                == .result(lease: 999_999_999_999_999_999, index: 0))
     }
 
     @Test(arguments: [
@@ -24,6 +26,26 @@ import Testing
         "1/99999999999999999999-0.png", "1/1-99999999999999999999.png", String(repeating: "1", count: 100_000),
     ])
     func whatIsNotOursIsNoPath(text: String) {
+        #expect(ImagePath(text) == nil)
+    }
+
+    @Test(arguments: ImageFormat.allCases)
+    func aPictureThatWasSentHasAPathOfItsOwn(format: ImageFormat) throws {
+        let paths = (0..<100).map { _ in ImagePath(inputAtSeconds: 1_700_000_000, format: format) }
+        #expect(Set(paths).count == 100)
+        for path in paths {
+            #expect(path.isInput && path.hour == 472_222)
+            #expect(ImagePath(path.text) == path)
+        }
+        #expect(!ImagePath(atSeconds: 0, lease: 1, index: 0, format: format).isInput)
+    }
+
+    @Test(arguments: [
+        "1/input-.png", "1/input-0.png", "1/input-" + String(repeating: "A", count: 32) + ".png",
+        "1/input-" + String(repeating: "a", count: 31) + ".png", "1/input-" + String(repeating: "a", count: 33) + ".png",
+        "1/input-../" + String(repeating: "a", count: 29) + ".png", "1/other-" + String(repeating: "a", count: 32) + ".png",
+    ])
+    func whatIsNoTokenIsNoPath(text: String) {
         #expect(ImagePath(text) == nil)
     }
 

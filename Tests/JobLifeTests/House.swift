@@ -1,4 +1,5 @@
 import Admission
+import Curl
 import Domain
 import Foundation
 import Images
@@ -15,6 +16,7 @@ import Testing
 /// A provider whose work a test decides.
 struct FakeProvider: ImageProvider {
     let name = "fake"
+    var operations = Set(TaskOperation.allCases)
     let work: @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8]
 
     func generate(
@@ -72,8 +74,10 @@ struct House: Sendable {
 
     /// Puts a task into the queue and wakes the worker.
     @discardableResult
-    func submit(_ prompt: String = "a cat", callbackURL: String? = nil) async throws -> TaskID {
-        let id = try await admit(database, tenant.submission(prompt: prompt, callbackURL: callbackURL))
+    func submit(
+        _ prompt: String = "a cat", callbackURL: String? = nil, inputs: ImageInputs? = nil
+    ) async throws -> TaskID {
+        let id = try await admit(database, tenant.submission(prompt: prompt, callbackURL: callbackURL, inputs: inputs))
         hints.heard()
         return id
     }
@@ -108,6 +112,7 @@ private struct Part: Service {
 /// Runs a worker and a closer on a fresh database for the time of a test, then stops them gracefully.
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
+    operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil,
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8],
     _ test: @escaping @Sendable (House) async throws -> Void
 ) async throws {
@@ -120,9 +125,14 @@ func withHouse(
     let hints = Hints(database.pool, queue: queue)
     let closed = Events<Void>()
     let close = Close(database.pool, queue: queue, announce: { closed.add(()) }, logger: silent)
+    let transfers = Transfers(inFlightMax: 4, waitingMax: 4)
+    let egress = EgressRule(allowances: customer == nil ? [] : try EgressAllowance.parse("127.0.0.1/32:*"))
+    let fetch = InputFetch(
+        transfers: transfers, store: store, egress: egress, caFile: customer?.caFile,
+        patience: InputPatience(pausesSeconds: [0]))
     let attempt = Attempt(
-        routes: Routes(sandbox: FakeProvider(work: work)), store: store, close: close, nowSeconds: { 7200 },
-        logger: silent)
+        routes: Routes(sandbox: FakeProvider(operations: Set(operations), work: work)), inputs: fetch, store: store,
+        close: close, nowSeconds: { 7200 }, logger: silent)
     let settings = WorkerSettings(
         node: "house", slots: slots, pollSeconds: 0.1, heartbeatSeconds: heartbeatSeconds, graceSeconds: graceSeconds)
     let worker = Worker(database.pool, queue: queue, attempt: attempt, hints: hints, settings: settings, logger: silent)
@@ -147,6 +157,7 @@ func withHouse(
         await house.stop()
         try await tasks.waitForAll()
     }
+    await transfers.shutdown()
     #expect(try await ledgerDrift(database) == [])
     #expect(try await database.number("select count(*) from leases") == 0, "a node that stopped holds nothing")
 }

@@ -12,6 +12,11 @@ actor CallbackLog {
         ["ZIMAGE_EGRESS_ALLOW": "127.0.0.1/32:\(customer.port)", "ZIMAGE_EGRESS_CA": customer.caFile]
     }
 
+    /// The address of a picture that this customer serves.
+    func pictureURL() throws -> String {
+        try customer.serve(TestPictures.png(width: 64, height: 64, 90, 160, 40), as: "picture.png")
+    }
+
     func url(_ path: String) -> String { customer.url(path) }
 
     /// Listens until the task is cancelled.

@@ -91,7 +91,9 @@ struct CrashTrial: Sendable {
 
     private func submit(_ node: Node, _ order: String) async throws -> TransferResponse {
         let path = order == "a dog" ? "/200/fails-once/\(name)/dog" : "/200/\(name)/\(order.suffix(3))"
-        let start = #"{"model":"z-image-turbo","prompt":"\#(order)","size":"376x376","seed":7"#
+        var start = #"{"model":"z-image-turbo","prompt":"\#(order)","size":"376x376","seed":7"#
+        // One task starts from a picture, which the worker fetches.
+        if order == "a cat" { start += #","image_url":"\#(try await customer.pictureURL())""# }
         let body = #"\#(start),"callback_url":"\#(await customer.url(path))"}"#
         return try await node.submit(key, body: body, idempotencyKey: String(order.suffix(3)))
     }

@@ -2,7 +2,10 @@ import Foundation
 
 /// A customer's https server in a process of its own: it answers by path and tells each request on its
 /// standard output. Its certificate signs itself and is valid for 127.0.0.1.
-public final class TLSCustomer {
+///
+/// It takes callbacks by POST and serves files by GET. A GET whose body was cut off by the client is told a second time,
+/// with the method `CUT`.
+public final class TLSCustomer: Sendable {
     /// One request as the customer saw it.
     public struct Seen: Decodable, Sendable {
         /// Its method.
@@ -16,7 +19,7 @@ public final class TLSCustomer {
     }
 
     /// Where it listens.
-    public private(set) var port = 0
+    public let port: Int
     /// The authority to trust.
     public let caFile: String
     private let folder: URL
@@ -34,8 +37,8 @@ public final class TLSCustomer {
             ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
                 + ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", caFile])
         guard await maker.ending() == .exited(0) else { throw TestFailure("openssl made no certificate") }
-        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key])
-        port = try await next(Int.self)
+        (process, lines) = try Child.withLines("python3", ["-c", Self.script, caFile, key, folder.path])
+        port = try await Self.next(Int.self, in: lines)
     }
 
     deinit {
@@ -47,10 +50,17 @@ public final class TLSCustomer {
     /// `fails-once` in it is 503.
     public func url(_ path: String) -> String { "https://127.0.0.1:\(port)\(path)" }
 
-    /// The next request that the customer saw; waits for it.
-    public func nextSeen() async throws -> Seen { try await next(Seen.self) }
+    /// Serves a file and answers its address. The first answers to a name with `fails-once` or `fails-always` in it are 503.
+    public func serve(_ bytes: [UInt8], as name: String) throws -> String {
+        // Whole at once, because it may be served while it is written again.
+        try Data(bytes).write(to: folder.appending(path: name), options: .atomic)
+        return url("/files/\(name)")
+    }
 
-    private func next<Value: Decodable>(_ type: Value.Type) async throws -> Value {
+    /// The next request that the customer saw; waits for it.
+    public func nextSeen() async throws -> Seen { try await Self.next(Seen.self, in: lines) }
+
+    private static func next<Value: Decodable>(_ type: Value.Type, in lines: AsyncStream<String>) async throws -> Value {
         var iterator = lines.makeAsyncIterator()
         // Nil when the process has ended, or when the test's time limit has cancelled it.
         guard let line = await iterator.next() else { throw POSIXError(.EPIPE) }
@@ -61,10 +71,38 @@ public final class TLSCustomer {
         import http.server, json, ssl, sys
         failed = set()
         class Customer(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
+            def tell(self, method, body):
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                print(json.dumps(dict(method=self.command, path=self.path, headers=headers, body=body)), flush=True)
+                print(json.dumps(dict(method=method, path=self.path, headers=headers, body=body)), flush=True)
+            def do_GET(self):
+                self.tell("GET", "")
+                if self.path == "/drop":
+                    self.close_connection = True
+                    return
+                fails = "fails-always" in self.path or ("fails-once" in self.path and self.path not in failed)
+                failed.add(self.path)
+                parts = self.path.split("?")[0].split("/")
+                status = 503 if fails else int(parts[1]) if parts[1].isdigit() else 200
+                content = b""
+                if parts[1] == "files":
+                    with open(sys.argv[3] + "/" + parts[2], "rb") as file:
+                        content = file.read()
+                self.send_response(status)
+                if self.path.endswith("/redirect"):
+                    self.send_header("location", "/files/picture.png")
+                self.end_headers()
+                sent = 0
+                try:
+                    self.wfile.write(content)
+                    while self.path.endswith("/endless"):
+                        sent += self.wfile.write(b"x" * 65536)
+                    if self.path.endswith("/silent"):
+                        self.rfile.read(1)
+                        self.tell("CUT", "0")
+                except OSError:
+                    self.tell("CUT", str(sent))
+            def do_POST(self):
+                self.tell("POST", self.rfile.read(int(self.headers["content-length"])).decode())
                 if self.path == "/drop":
                     self.close_connection = True
                     return

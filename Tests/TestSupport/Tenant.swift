@@ -56,13 +56,13 @@ public struct Tenant: Sendable {
     /// A request for a small picture.
     public func submission(
         prompt: String = "a cat", model: String = "z-image-turbo", idempotencyKey: String? = nil,
-        fingerprint: [UInt8] = [1], callbackURL: String? = nil
+        fingerprint: [UInt8] = [1], callbackURL: String? = nil, inputs: ImageInputs? = nil
     ) -> Submission {
-        Submission(
-            keyID: keyID, walletID: walletID, model: model, operation: .generate, dialect: "unified",
-            image: ImageRequest(
-                prompt: prompt, sizeText: "376x376", size: ImageSize(width: 376, height: 376), seed: 7, format: .png,
-                nsfwCheck: false),
+        let image = ImageRequest(
+            prompt: prompt, sizeText: "376x376", size: ImageSize(width: 376, height: 376), seed: 7, format: .png,
+            nsfwCheck: false, inputs: inputs)
+        return Submission(
+            keyID: keyID, walletID: walletID, model: model, operation: image.operation, dialect: "unified", image: image,
             callbackURL: callbackURL, idempotencyKey: idempotencyKey, fingerprint: fingerprint)
     }
 

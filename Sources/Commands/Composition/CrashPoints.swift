@@ -15,10 +15,11 @@ import Synchronization
 /// Kills this program with SIGKILL where a ``CrashPlan`` says so. Before and after every statement, transaction and
 /// effect outside of the database there is a point; a test makes the program die at each of them.
 final class CrashPoints: Sendable {
-    /// What a program does besides statements: it begins and commits, keeps and removes pictures, sweeps old ones, asks
-    /// a provider, calls a customer back, and makes its secret.
+    /// What a program does besides statements: it begins and commits, keeps and removes pictures, sweeps old ones, fetches
+    /// the pictures that customers name, asks a provider, calls a customer back, and makes its secret.
     private static let effects = [
-        "begin", "commit", "image_put", "image_delete", "image_sweep", "generate", "callback", "secret_file",
+        "begin", "commit", "image_put", "image_delete", "image_sweep", "input_fetch", "generate", "callback",
+        "secret_file",
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
@@ -84,6 +85,7 @@ struct CrashingProvider: ImageProvider {
     }
 
     var name: String { provider.name }
+    var operations: Set<TaskOperation> { provider.operations }
 
     func generate(
         _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void

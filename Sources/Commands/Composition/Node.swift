@@ -56,7 +56,8 @@ struct Node {
         let dialects = Dialects(secret: secret, baseURL: settings.publicURL)
         transfers = Transfers()
         hints = Hints(pool, queue: queue)
-        admit = Admit(pool, hints: hints, logger: logger)
+        let intake = InputIntake(store: store, egress: settings.egress, nowSeconds: nowSeconds)
+        admit = Admit(pool, hints: hints, discard: intake.discard, logger: logger)
         let announce = Announce(
             pool,
             sender: CallbackSender(
@@ -68,8 +69,11 @@ struct Node {
             SandboxSettings(
                 durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
         let sandbox: any ImageProvider = if let points { CrashingProvider(engine, points) } else { engine }
+        let fetch = InputFetch(
+            transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let attempt = Attempt(
-            routes: Routes(sandbox: sandbox), store: store, close: close, nowSeconds: nowSeconds, logger: logger)
+            routes: Routes(sandbox: sandbox), inputs: fetch, store: store, close: close, nowSeconds: nowSeconds,
+            logger: logger)
         worker = Worker(
             pool, queue: queue, attempt: attempt, hints: hints, settings: Self.workerSettings(settings), logger: logger)
         recover = Recover(
@@ -78,6 +82,7 @@ struct Node {
         services = APIServices(
             keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool),
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
+            inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             dialects: dialects, egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger)

@@ -1,5 +1,5 @@
 import Dispatch
-import Domain
+public import Domain
 import Vips
 
 /// How the sandbox behaves; tests and demonstrations change it.
@@ -16,10 +16,11 @@ public struct SandboxSettings: Sendable {
     }
 }
 
-/// The built-in engine: draws a labelled picture that depends on prompt, seed and size alone. It needs no GPU, serves
+/// The built-in engine: draws a labelled picture that depends on prompt, seed, size and inputs alone. It needs no GPU, serves
 /// test keys, and stands in until a provider is configured.
 public struct SandboxEngine: ImageProvider {
     public let name = "sandbox"
+    public let operations = Set(TaskOperation.allCases)
     private static let steps = 5
 
     private let settings: SandboxSettings
@@ -40,30 +41,36 @@ public struct SandboxEngine: ImageProvider {
         }
         try Task.checkCancellation()
         if Self.fails(job.image, percent: settings.failurePercent) { throw TaskFailure.generationFailed }
-        let bytes = try await draw(job.image)
+        let bytes = try await draw(job)
         let seconds = (ContinuousClock.now - started).components.seconds
         return ProviderResult(bytes: bytes, size: job.image.size, units: Int(seconds) + 1)
     }
 
-    private func draw(_ image: ImageRequest) async throws -> [UInt8] {
+    private func draw(_ job: ProviderJob) async throws -> [UInt8] {
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<[UInt8], VipsError>, Never>) in
             queue.async {
                 slots.wait()
                 defer { slots.signal() }
-                continuation.resume(returning: Self.encoded(image))
+                continuation.resume(returning: Self.encoded(job))
             }
         }
         return try result.get()
     }
 
-    private static func encoded(_ image: ImageRequest) -> Result<[UInt8], VipsError> {
+    private static func encoded(_ job: ProviderJob) -> Result<[UInt8], VipsError> {
         defer { VipsLibrary.leaveThread() }
-        do {
-            let picture = try SandboxPicture.draw(
-                prompt: image.prompt, seed: image.seed, width: image.width, height: image.height)
-            return .success(try picture.encode(as: format(image.format)))
+        do throws(VipsError) {
+            return .success(try picture(job).encode(as: format(job.image.format)))
         } catch { return .failure(error) }
+    }
+
+    private static func picture(_ job: ProviderJob) throws(VipsError) -> Picture {
+        let image = job.image
+        guard let inputs = job.inputs else {
+            return try SandboxPicture.draw(prompt: image.prompt, seed: image.seed, width: image.width, height: image.height)
+        }
+        return try SandboxRepaint.draw(prompt: image.prompt, seed: image.seed, size: image.size, inputs: inputs)
     }
 
     private static func format(_ format: ImageFormat) -> PictureFormat {

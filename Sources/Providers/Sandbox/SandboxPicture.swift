@@ -15,11 +15,25 @@ public enum SandboxPicture {
             throw VipsError(
                 .invalidArgument, "The sandbox cannot draw \(width)x\(height); use 1 to \(sidePixelsLimit) a side.")
         }
+        let rgb = landscape(prompt: prompt, seed: seed, width: width, height: height)
+        return try labelled(Picture(width: width, height: height, rgb: rgb), prompt: prompt, seed: seed)
+    }
+
+    /// The landscape alone, as RGB bytes.
+    static func landscape(prompt: String, seed: Int64, width: Int, height: Int) -> [UInt8] {
+        scene(prompt, seed).pixels(width: width, height: height)
+    }
+
+    /// A picture with the label and the prompt at its foot, in the colours of their landscape.
+    static func labelled(_ picture: consuming Picture, prompt: String, seed: Int64) throws(VipsError) -> Picture {
+        let accent = scene(prompt, seed).accent
+        return try SandboxCaption(prompt: prompt, width: picture.width, height: picture.height)
+            .painted(on: picture, label: "sandbox  \u{B7}  seed \(seed)", accent: accent)
+    }
+
+    private static func scene(_ prompt: String, _ seed: Int64) -> SandboxScene {
         var random = StableRandom(prompt: prompt, seed: seed)
-        let scene = SandboxScene(from: &random)
-        let landscape = try Picture(width: width, height: height, rgb: scene.pixels(width: width, height: height))
-        return try SandboxCaption(prompt: prompt, width: width, height: height)
-            .painted(on: landscape, label: "sandbox  \u{B7}  seed \(seed)", accent: scene.accent)
+        return SandboxScene(from: &random)
     }
 }
 

@@ -10,6 +10,10 @@ struct UnifiedRequest {
     let seed: Int64?
     let nsfwCheck: Bool
     let callbackURL: String?
+    /// A URL or a data URI, as it was written; `InputIntake` checks it and the two below.
+    let image: String?
+    let mask: String?
+    let strength: Double?
 
     /// Reads and checks a body; each error names its field.
     init(body: Data, egress: EgressRule) throws(APIError) {
@@ -24,6 +28,9 @@ struct UnifiedRequest {
         seed = wire.seed
         nsfwCheck = wire.nsfwCheck ?? false
         callbackURL = try Fields.callback(wire.callbackURL, egress)
+        image = wire.image
+        mask = wire.mask
+        strength = wire.strength
     }
 
     private static func size(_ text: String?) throws(APIError) -> ImageSize {
@@ -52,6 +59,8 @@ struct UnifiedRequest {
             canonical: [
                 ("model", .string(model)), ("prompt", .string(prompt)), ("size", .optional(sizeText)),
                 ("seed", seed.map(JSON.int) ?? .null), ("nsfw_check", .bool(nsfwCheck)), ("callback_url", .optional(callbackURL)),
+                ("image_url", .optional(image)), ("mask", .optional(mask)),
+                ("strength", strength.map { .raw("\($0)") } ?? .null),
             ])
     }
 }
@@ -64,9 +73,13 @@ private struct Wire: Decodable {
     let seed: Int64?
     let nsfwCheck: Bool?
     let callbackURL: String?
+    let image: String?
+    let mask: String?
+    let strength: Double?
 
     private enum CodingKeys: String, CodingKey {
-        case model, prompt, size, seed
+        case model, prompt, size, seed, mask, strength
+        case image = "image_url"
         case nsfwCheck = "nsfw_check"
         case callbackURL = "callback_url"
     }
@@ -79,5 +92,8 @@ private struct Wire: Decodable {
         seed = try fields.field(.seed, Int64.self, "an integer from 1 to 2147483647")
         nsfwCheck = try fields.field(.nsfwCheck, Bool.self, "true or false")
         callbackURL = try fields.field(.callbackURL, String.self, "a string")
+        image = try fields.field(.image, String.self, "a string: an https URL or a data URI")
+        mask = try fields.field(.mask, String.self, "a string: an https URL or a data URI")
+        strength = try fields.field(.strength, Double.self, "a number from 0 to 1")
     }
 }

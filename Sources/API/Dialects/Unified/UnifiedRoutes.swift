@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Images
 import JobLife
 import Keys
 
@@ -18,8 +19,12 @@ struct UnifiedRoutes {
     }
 
     private func submit(_ request: Request) async throws -> Response {
-        let accepted = try await Submit(services: services, dialect: UnifiedDialect.name)(request) { body in
-            try UnifiedRequest(body: Data(body.readableBytesView), egress: services.egress).checked
+        let accepted = try await Submit(services: services, dialect: UnifiedDialect.name)(request, takesPictures: true) { body in
+            let wire = try UnifiedRequest(body: Data(body.readableBytesView), egress: services.egress)
+            var checked = wire.checked
+            checked.image.inputs = try await services.inputs.checked(
+                image: wire.image, mask: wire.mask, strength: wire.strength)
+            return checked
         }
         return .json(tasks.accepted(accepted.task, model: accepted.request.model), headers: accepted.headers)
     }

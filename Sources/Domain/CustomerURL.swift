@@ -1,8 +1,13 @@
-/// The address that a customer gives for callbacks, checked when it is named.
+/// Where callbacks go: a customer's URL like every other.
+public typealias CallbackURL = CustomerURL
+/// Why a callback URL is refused.
+public typealias CallbackURLError = CustomerURLError
+
+/// An address that a customer gives, for callbacks or for a picture that we fetch, checked when it is named.
 ///
 /// This check is for good error messages; the address that is really connected to is judged again, by the
 /// same `EgressRule`, each time a connection is opened, because a name can resolve to anything later.
-public struct CallbackURL: Hashable, Sendable {
+public struct CustomerURL: Hashable, Sendable {
     /// The most characters.
     public static let charactersMax = 2048
 
@@ -10,7 +15,7 @@ public struct CallbackURL: Hashable, Sendable {
     public let text: String
 
     /// Checks the URL. Throws what the customer has to change.
-    public init(_ text: String, egress: EgressRule) throws(CallbackURLError) {
+    public init(_ text: String, egress: EgressRule) throws(CustomerURLError) {
         guard text.utf8.count <= Self.charactersMax else { throw .tooLong }
         // The backslash is refused because URL parsers disagree whether it ends the host.
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }) else {
@@ -26,7 +31,7 @@ public struct CallbackURL: Hashable, Sendable {
         self.text = text
     }
 
-    private static func split(_ authority: Substring) throws(CallbackURLError) -> (host: String, port: Int) {
+    private static func split(_ authority: Substring) throws(CustomerURLError) -> (host: String, port: Int) {
         var host = authority, portText: Substring?
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { throw .badHost }
@@ -46,7 +51,7 @@ public struct CallbackURL: Hashable, Sendable {
         return (host.lowercased(), port)
     }
 
-    private static func check(host: String, port: Int, egress: EgressRule) throws(CallbackURLError) {
+    private static func check(host: String, port: Int, egress: EgressRule) throws(CustomerURLError) {
         // A final dot only says that the name is absolute; without it the comparisons below hold.
         let host = host.hasSuffix(".") ? String(host.dropLast()) : host
         if let address = IPAddress(literal: host) {
@@ -76,8 +81,8 @@ public struct CallbackURL: Hashable, Sendable {
     }
 }
 
-/// Why a callback URL is refused. Each message tells the customer what to change; none repeats the URL.
-public enum CallbackURLError: Error, Equatable, CustomStringConvertible {
+/// Why a customer's URL is refused. Each message tells the customer what to change; none repeats the URL.
+public enum CustomerURLError: Error, Equatable, CustomStringConvertible {
     /// More than 2048 characters.
     case tooLong
     /// A space, a control character, a backslash or a character outside ASCII.
@@ -94,7 +99,7 @@ public enum CallbackURLError: Error, Equatable, CustomStringConvertible {
     case badHost
     /// The port is not a number from 1 to 65535.
     case badPort
-    /// The port is not one that callbacks go to.
+    /// The port is not one that the service calls.
     case portNotPermitted(Int)
     /// The host is the name of something private.
     case nameNotPermitted
@@ -104,22 +109,19 @@ public enum CallbackURLError: Error, Equatable, CustomStringConvertible {
     /// What to do about it.
     public var description: String {
         switch self {
-        case .tooLong: "The callback URL is too long: use at most \(CallbackURL.charactersMax) characters."
+        case .tooLong: "The URL is too long: use at most \(CustomerURL.charactersMax) characters."
         case .badCharacter:
-            "The callback URL has a character that URLs cannot hold: percent-encode spaces and special "
-                + "characters, and write international host names in their xn-- form."
-        case .notHTTPS: "The callback URL must begin with https://."
-        case .fragment: "The callback URL must not have a fragment: remove everything from the # on."
-        case .userInfo:
-            "The callback URL must not hold a user name or password: remove the part before the @ and "
-                + "check the callback's signature instead."
-        case .noHost: "The callback URL has no host: write it like https://example.com/callbacks."
-        case .badHost: "The callback URL's host is not valid: use a host name such as example.com."
-        case .badPort: "The callback URL's port is not valid: leave it out to use 443."
-        case .portNotPermitted(let port): "Callbacks are not sent to port \(port): serve the URL on port 443."
-        case .nameNotPermitted: "The callback URL's host is a private name: use one that is reachable from the internet."
-        case .addressNotPermitted:
-            "The callback URL's host is not a public address: use a host that is reachable from the internet."
+            "The URL has a character that URLs cannot hold: percent-encode spaces and special characters, and write "
+                + "international host names in their xn-- form."
+        case .notHTTPS: "The URL must begin with https://."
+        case .fragment: "The URL must not have a fragment: remove everything from the # on."
+        case .userInfo: "The URL must not hold a user name or password: remove the part before the @."
+        case .noHost: "The URL has no host: write it like https://example.com/path."
+        case .badHost: "The URL's host is not valid: use a host name such as example.com."
+        case .badPort: "The URL's port is not valid: leave it out to use 443."
+        case .portNotPermitted(let port): "The service does not call port \(port): serve the URL on port 443."
+        case .nameNotPermitted: "The URL's host is a private name: use one that is reachable from the internet."
+        case .addressNotPermitted: "The URL's host is not a public address: use a host that is reachable from the internet."
         }
     }
 }

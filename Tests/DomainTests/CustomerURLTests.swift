@@ -1,18 +1,18 @@
 import Domain
 import Testing
 
-@Suite struct CallbackURLTests {
+@Suite struct CustomerURLTests {
     @Test(arguments: [
         "https://example.com", "https://example.com/", "HTTPS://Example.COM:443/a?b=c&d=%20", "https://example.com?x",
         "https://a_b.example.com./hook", "https://8.8.8.8/x", "https://[2606:4700::1111]:443/", "https://xn--bcher-kva.example/",
         "https://example.com/path/@user", "https://internal.example.com/", "https://localhost.example.com/", "https://1.example.com/",
     ])
     func ordinaryURLsAreAccepted(text: String) throws {
-        #expect(try CallbackURL(text, egress: EgressRule()).text == text)
+        #expect(try CustomerURL(text, egress: EgressRule()).text == text)
     }
 
     @Test(arguments: [
-        ("", CallbackURLError.notHTTPS), ("http://example.com/", .notHTTPS), ("ftp://example.com/", .notHTTPS),
+        ("", CustomerURLError.notHTTPS), ("http://example.com/", .notHTTPS), ("ftp://example.com/", .notHTTPS),
         ("https:/example.com/", .notHTTPS), ("https:example.com", .notHTTPS), ("//example.com/", .notHTTPS),
         ("example.com", .notHTTPS), ("https://", .noHost), ("https:///path", .noHost), ("https://?x", .noHost),
         ("https://:443/", .noHost), ("https://user@example.com/", .userInfo), ("https://user:word@example.com/", .userInfo),
@@ -39,33 +39,33 @@ import Testing
         ("https://[::FFFF:a9fe:a9fe]:443/", .addressNotPermitted), ("https://169.254.169.254/latest", .addressNotPermitted),
         ("https://168.63.129.16/", .addressNotPermitted), ("https://[4000::1]/", .addressNotPermitted),
     ])
-    func otherURLsAreRefused(text: String, error: CallbackURLError) {
-        #expect(throws: error) { try CallbackURL(text, egress: EgressRule()) }
+    func otherURLsAreRefused(text: String, error: CustomerURLError) {
+        #expect(throws: error) { try CustomerURL(text, egress: EgressRule()) }
     }
 
     @Test func theLengthIsBounded() throws {
         let start = "https://example.com/"
         let longest = start + String(repeating: "a", count: 2048 - start.count)
-        #expect(try CallbackURL(longest, egress: EgressRule()).text.count == 2048)
-        #expect(throws: CallbackURLError.tooLong) { try CallbackURL(longest + "a", egress: EgressRule()) }
+        #expect(try CustomerURL(longest, egress: EgressRule()).text.count == 2048)
+        #expect(throws: CustomerURLError.tooLong) { try CustomerURL(longest + "a", egress: EgressRule()) }
         let label = String(repeating: "a", count: 64)
-        #expect(throws: CallbackURLError.badHost) { try CallbackURL("https://\(label).com/", egress: EgressRule()) }
+        #expect(throws: CustomerURLError.badHost) { try CustomerURL("https://\(label).com/", egress: EgressRule()) }
     }
 
     @Test func allowancesOpenAddressesAndPorts() throws {
         let rule = EgressRule(allowances: try EgressAllowance.parse("127.0.0.1/32:8443,[::1]/128:*"))
         for text in ["https://127.0.0.1:8443/", "https://127.1:8443/", "https://[::1]:99/", "https://example.com:8443/"] {
-            #expect(try CallbackURL(text, egress: rule).text == text)
+            #expect(try CustomerURL(text, egress: rule).text == text)
         }
-        #expect(throws: CallbackURLError.addressNotPermitted) { try CallbackURL("https://127.0.0.1/", egress: rule) }
-        #expect(throws: CallbackURLError.portNotPermitted(80)) { try CallbackURL("https://127.0.0.1:80/", egress: rule) }
-        #expect(throws: CallbackURLError.nameNotPermitted) { try CallbackURL("https://localhost:8443/", egress: rule) }
-        #expect(throws: CallbackURLError.notHTTPS) { try CallbackURL("http://127.0.0.1:8443/", egress: rule) }
+        #expect(throws: CustomerURLError.addressNotPermitted) { try CustomerURL("https://127.0.0.1/", egress: rule) }
+        #expect(throws: CustomerURLError.portNotPermitted(80)) { try CustomerURL("https://127.0.0.1:80/", egress: rule) }
+        #expect(throws: CustomerURLError.nameNotPermitted) { try CustomerURL("https://localhost:8443/", egress: rule) }
+        #expect(throws: CustomerURLError.notHTTPS) { try CustomerURL("http://127.0.0.1:8443/", egress: rule) }
     }
 
     @Test func messagesTellWhatToDoWithoutRepeatingTheURL() {
-        #expect(CallbackURLError.notHTTPS.description.contains("https://"))
-        #expect(CallbackURLError.portNotPermitted(81).description.contains("81"))
-        #expect(CallbackURLError.tooLong.description.contains("2048"))
+        #expect(CustomerURLError.notHTTPS.description.contains("https://"))
+        #expect(CustomerURLError.portNotPermitted(81).description.contains("81"))
+        #expect(CustomerURLError.tooLong.description.contains("2048"))
     }
 }
