@@ -12,6 +12,8 @@ public struct APIServices: Sendable {
     public var admit: Admit
     /// Reads tasks for their owners.
     public var tasks: TaskQuery
+    /// Waits for changes of tasks.
+    public var watch: TaskWatch
     /// Credits for their owners.
     public var credits: CreditAccess
     /// Where pictures are.
@@ -35,14 +37,15 @@ public struct APIServices: Sendable {
 
     /// The rooms below, put together by the composition root.
     public init(
-        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, credits: CreditAccess, store: any ImageStore,
-        inputs: InputIntake,
-        links: SignedLinks, dialects: Dialects, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
-        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
+        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, watch: TaskWatch, credits: CreditAccess,
+        store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects, egress: EgressRule,
+        notReadyReason: @escaping @Sendable () async -> String?, nowSeconds: @escaping @Sendable () -> Int64,
+        logger: Logger
     ) {
         self.keys = keys
         self.admit = admit
         self.tasks = tasks
+        self.watch = watch
         self.credits = credits
         self.store = store
         self.inputs = inputs
