@@ -32,6 +32,8 @@ public struct APIServices: Sendable {
     public var notReadyReason: @Sendable () async -> String?
     /// Seconds since 1970.
     public var nowSeconds: @Sendable () -> Int64
+    /// How long a request may wait for the picture that it asks for, in seconds.
+    public var imageWaitSeconds = 300.0
     /// Where failures go.
     public var logger: Logger
 

@@ -126,7 +126,7 @@ final class Trouble: Sendable {
 }
 
 /// Runs a test with the API on a fresh database. The pictures' folder goes away afterwards.
-func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) async throws {
+func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixture) async throws -> Void) async throws {
     let database = try await TestDatabase.fresh()
     let folder = "\(FileManager.default.temporaryDirectory.path)/zimage-api-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -141,18 +141,20 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
     let admit = Admit(
         pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), discard: inputs.discard, logger: logger)
     let watch = TaskWatch(pool, logger: logger)
-    let services = APIServices(
+    var services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
         watch: watch, credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
         inputs: inputs,
         links: links, dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
+    services.imageWaitSeconds = imageWaitSeconds
+    let router = APIRoutes.router(services)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await admit.run() }
         let watching = Task { await watch.run() }
         defer { watching.cancel() }
         defer { admit.finish() }
-        try await Application(router: APIRoutes.router(services), logger: logger).test(.router) { client in
+        try await Application(router: router, logger: logger).test(.router) { client in
             try await body(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble,

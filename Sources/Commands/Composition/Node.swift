@@ -86,13 +86,15 @@ struct Node {
         recover = Recover(
             pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
         epochs = EpochWatch(pool)
-        services = APIServices(
+        var services = APIServices(
             keys: KeyVerifier(pool, epochs: epochs, secret: secret), admit: admit, tasks: TaskQuery(pool),
             watch: watch, credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))),
             store: store, inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             dialects: dialects, egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger)
+        services.imageWaitSeconds = Double(settings.imageWaitSeconds)
+        self.services = services
     }
 
     private static func workerSettings(_ settings: Settings) -> WorkerSettings {
