@@ -81,7 +81,7 @@ let package = Package(
         library("Ledger", ["Domain", "Postgres", crypto]),
         library("Queue", ["Domain", "Postgres"]),
         library("Providers", ["Domain", "Vips"]),
-        library("Images", ["Domain", crypto]),
+        library("Images", ["Domain", "Vips", "Curl", crypto]),
         library("Callbacks", ["Domain", "Postgres", "Curl"]),
         library("Reports", ["Domain", "Postgres"]),
 
@@ -120,7 +120,7 @@ let package = Package(
             "Ledger", "Admission", "Queue", "Keys", "Reports", "Callbacks", "Domain", "Postgres", "TestSupport", crypto,
         ]),
         tests("ReportsTests", ["Reports", "Admission", "Queue", "Domain", "Postgres", "TestSupport"]),
-        tests("ImagesTests", ["Images", "Domain", crypto]),
+        tests("ImagesTests", ["Images", "Domain", "Vips", "Curl", "TestSupport", crypto]),
         tests("ProvidersTests", ["Providers", "Domain", "Vips"]),
         tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("JobLifeTests", [

@@ -128,6 +128,16 @@ create index callbacks_due on callbacks (next_at) where state = 'waiting';
 create index callbacks_of_account on callbacks (account_id, next_at) where state = 'waiting';
 create index callbacks_under_way on callbacks (account_id, next_at) where state = 'waiting' and taken > 0;
 
-grant select on tasks, queue, leases, attempts, idempotency, callbacks to zimage_service;
+-- A task as its owner and operators see it, with the progress of its lease.
+create view task_views as
+    select t.id, t.state::text, t.account_id, a.name account, w.mode::text, m.name model, t.dialect, p.rule::text,
+        g.name user_group, t.reserved, t.settled, t.created_at, t.started_at, t.finished_at,
+        case when t.state = 'completed' then 100 else coalesce(l.progress, 0) end::int progress, m.estimated_seconds,
+        t.error_code, t.error_message, t.images::text, t.callback_url
+    from tasks t join accounts a on a.id = t.account_id join wallets w on w.id = t.wallet_id
+        join models m on m.id = t.model_id join prices p on p.id = t.price_id join user_groups g on g.id = t.group_id
+        left join leases l on l.task_id = t.id;
+
+grant select on tasks, queue, leases, attempts, idempotency, callbacks, task_views to zimage_service;
 grant update (state, attempts, taken, deliveries, next_at, last_status, last_error, delivered_at) on callbacks to zimage_service;
 grant usage on sequence task_id_blocks to zimage_service;

@@ -59,6 +59,7 @@ extension APIError {
         case let error as KeyError: self.init(error)
         case let error as AdmitError: self.init(error)
         case let error as InputError: self.init(error)
+        case is TaskWatch.Refusal: self = .tooManyWaiters
         case let error as PostgresError where error.isUnavailable: self = .databaseAway
         case is NIOTooManyBytesError: self = .bodyTooLarge
         case let error as HTTPError where error.status == .notFound:
@@ -72,6 +73,9 @@ extension APIError {
     static let databaseAway = APIError(
         kind: .unavailable, message: "The service is restarting.", suggestion: "retry after 5 seconds",
         retryAfterSeconds: 5)
+    static let tooManyWaiters = APIError(
+        kind: .unavailable, message: "Too many requests wait for tasks on this server.",
+        suggestion: "query the task without waiting, or retry after 5 seconds", retryAfterSeconds: 5)
     static let bodyTooLarge = APIError(
         kind: .tooLarge, message: "The request body is larger than \(Limits.bodyBytesMax) bytes.",
         suggestion: "send a smaller request")

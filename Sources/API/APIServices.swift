@@ -12,6 +12,8 @@ public struct APIServices: Sendable {
     public var admit: Admit
     /// Reads tasks for their owners.
     public var tasks: TaskQuery
+    /// Waits for changes of tasks.
+    public var watch: TaskWatch
     /// Credits for their owners.
     public var credits: CreditAccess
     /// Where pictures are.
@@ -30,6 +32,8 @@ public struct APIServices: Sendable {
     public var notReadyReason: @Sendable () async -> String?
     /// Seconds since 1970.
     public var nowSeconds: @Sendable () -> Int64
+    /// How long a request may wait for the picture that it asks for, in seconds.
+    public var imageWaitSeconds = 300.0
     /// Where failures go.
     public var logger: Logger
     /// Proxies before this service, whose `X-Forwarded-For` is believed.
@@ -37,14 +41,15 @@ public struct APIServices: Sendable {
 
     /// The rooms below, put together by the composition root.
     public init(
-        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, credits: CreditAccess, store: any ImageStore,
-        inputs: InputIntake,
-        links: SignedLinks, dialects: Dialects, egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
-        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger, trustedProxies: AddressList = .none
+        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, watch: TaskWatch, credits: CreditAccess,
+        store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects, egress: EgressRule,
+        notReadyReason: @escaping @Sendable () async -> String?, nowSeconds: @escaping @Sendable () -> Int64,
+        logger: Logger, trustedProxies: AddressList = .none
     ) {
         self.keys = keys
         self.admit = admit
         self.tasks = tasks
+        self.watch = watch
         self.credits = credits
         self.store = store
         self.inputs = inputs

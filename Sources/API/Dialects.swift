@@ -6,7 +6,7 @@ public import Reports
 
 /// All dialects together.
 public struct Dialects: Sendable {
-    static let types: [any Dialect.Type] = [UnifiedDialect.self]
+    static let types: [any Dialect.Type] = [UnifiedDialect.self, OpenAIDialect.self]
 
     let all: [any Dialect]
     private let unified: UnifiedTask

@@ -51,6 +51,18 @@ public enum AspectRatio: String, Sendable, CaseIterable {
     }
 }
 
+extension AspectRatio {
+    /// The one whose shape is most like that of a picture.
+    public static func nearest(to size: ImageSize) -> AspectRatio {
+        // How many times as wide or as tall it is.
+        func distance(_ ratio: AspectRatio) -> Double {
+            let times = Double(ratio.size.width * size.height) / Double(ratio.size.height * size.width)
+            return max(times, 1 / times)
+        }
+        return allCases.min { distance($0) < distance($1) } ?? .square
+    }
+}
+
 extension ImageSize {
     /// Reads `WxH` with the given separator; nil when it is not two plain numbers.
     public init?(text: String, separator: Character) {

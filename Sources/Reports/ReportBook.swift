@@ -11,6 +11,18 @@ public struct ReportBook: Sendable {
         try await session.first(ReportsStatements.task, [Parameter(id.value)], decode: Self.view)
     }
 
+    /// Those of some tasks whose state or progress is no longer as it is known; nil is not known at all.
+    public func changedTasks(
+        _ known: [TaskID: TaskView?], in session: any Session
+    ) async throws(PostgresError) -> [TaskView] {
+        let known = Array(known)
+        let parameters = [
+            Parameter(known.map(\.key.value)), Parameter(known.map(\.value?.state.rawValue)),
+            Parameter(known.map { $0.value.map { Int32($0.progress) } }),
+        ]
+        return try await session.query(ReportsStatements.changedTasks, parameters, decode: Self.view)
+    }
+
     /// The newest tasks, at most 200.
     public func tasks(
         account: String?, state: TaskState?, in session: any Session

@@ -3,32 +3,21 @@ public import Postgres
 /// Every statement of the reports. They only read, except for the fold.
 public enum ReportsStatements {
     /// One task by its number.
-    static let task = Statement(
-        "task_view",
+    static let task = Statement("task_view", "select * from task_views where id = $1")
+    /// Those of some tasks that are no longer as somebody knows them; null is not known at all.
+    static let changedTasks = Statement(
+        "task_changes",
         """
-        select t.id, t.state::text, t.account_id, a.name, w.mode::text, m.name, t.dialect, p.rule::text, g.name,
-            t.reserved, t.settled, t.created_at, t.started_at, t.finished_at,
-            case when t.state = 'completed' then 100 else coalesce(l.progress, 0) end::int, m.estimated_seconds,
-            t.error_code, t.error_message, t.images::text, t.callback_url
-        from tasks t join accounts a on a.id = t.account_id join wallets w on w.id = t.wallet_id
-            join models m on m.id = t.model_id join prices p on p.id = t.price_id
-            join user_groups g on g.id = t.group_id left join leases l on l.task_id = t.id
-        where t.id = $1
+        select v.* from unnest($1::bigint[], $2::text[], $3::int[]) k (id, state, progress) join task_views v using (id)
+        where (v.state, v.progress) is distinct from (k.state, k.progress)
         """)
     /// The newest tasks; with an account by index `tasks_of_account`, else by the primary key.
     static let tasks = Statement(
         "task_list",
         """
-        select t.id, t.state::text, t.account_id, a.name, w.mode::text, m.name, t.dialect, p.rule::text, g.name,
-            t.reserved, t.settled, t.created_at, t.started_at, t.finished_at,
-            case when t.state = 'completed' then 100 else coalesce(l.progress, 0) end::int, m.estimated_seconds,
-            t.error_code, t.error_message, t.images::text, t.callback_url
-        from tasks t join accounts a on a.id = t.account_id join wallets w on w.id = t.wallet_id
-            join models m on m.id = t.model_id join prices p on p.id = t.price_id
-            join user_groups g on g.id = t.group_id left join leases l on l.task_id = t.id
-        where ($1::text is null or t.account_id = (select id from accounts where name = $1))
-            and ($2::text is null or t.state::text = $2)
-        order by t.id desc limit 200
+        select * from task_views
+        where ($1::text is null or account_id = (select id from accounts where name = $1)) and ($2::text is null or state = $2)
+        order by id desc limit 200
         """)
     /// More rows than this are refused, because a sum over a part of them would pass for the total.
     static let usageRowsMax = 100_000
@@ -88,5 +77,5 @@ public enum ReportsStatements {
         "select coalesce((select max(id) from usage_facts), 0) - folded_to from usage_fold")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [task, tasks, usage, known, fold, backlog]
+    public static let all = [task, changedTasks, tasks, usage, known, fold, backlog]
 }

@@ -25,6 +25,7 @@ struct APIFixture: Sendable {
     let links: SignedLinks
     let clock: TestClock
     let trouble: Trouble
+    let watch: TaskWatch
     let client: any TestClientProtocol
 
     static let submitPath = "/v1/images/generations"
@@ -76,6 +77,7 @@ struct APIFixture: Sendable {
         let task = try #require(claimed.first)
         let ending = Ending(lease: task.lease, outcome: outcome(task.lease), units: 1, provider: "sandbox")
         #expect(try await queue.close([ending], in: database.pool) == [task.lease: .closed])
+        watch.tasksClosed()
     }
 }
 
@@ -124,7 +126,7 @@ final class Trouble: Sendable {
 }
 
 /// Runs a test with the API on a fresh database. The pictures' folder goes away afterwards.
-func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) async throws {
+func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixture) async throws -> Void) async throws {
     let database = try await TestDatabase.fresh()
     let folder = "\(FileManager.default.temporaryDirectory.path)/zimage-api-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -138,19 +140,25 @@ func withAPI(_ body: @escaping @Sendable (APIFixture) async throws -> Void) asyn
     let inputs = InputIntake(store: store, egress: EgressRule(), nowSeconds: { clock.now })
     let admit = Admit(
         pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), discard: inputs.discard, logger: logger)
-    let services = APIServices(
+    let watch = TaskWatch(pool, logger: logger)
+    var services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
-        credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
+        watch: watch, credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
         inputs: inputs,
         links: links, dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
+    services.imageWaitSeconds = imageWaitSeconds
+    let router = APIRoutes.router(services)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await admit.run() }
+        let watching = Task { await watch.run() }
+        defer { watching.cancel() }
         defer { admit.finish() }
-        try await Application(router: APIRoutes.router(services), logger: logger).test(.router) { client in
+        try await Application(router: router, logger: logger).test(.router) { client in
             try await body(
                 APIFixture(
-                    database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble, client: client))
+                    database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble,
+                    watch: watch, client: client))
         }
     }
 }

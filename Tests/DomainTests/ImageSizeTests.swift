@@ -23,6 +23,14 @@ import Testing
     }
 
     @Test(arguments: [
+        (64, 64, .square), (1000, 1100, .square), (4096, 64, .landscape2x1), (64, 4096, .portrait1x2), (640, 480, .landscape4x3),
+        (481, 640, .portrait3x4), (1920, 1080, .landscape16x9), (1080, 1921, .portrait9x16), (300, 200, .landscape3x2),
+    ] as [(Int, Int, AspectRatio)])
+    func theNearestRatioIsThatOfTheShape(width: Int, height: Int, ratio: AspectRatio) {
+        #expect(AspectRatio.nearest(to: ImageSize(width: width, height: height)) == ratio)
+    }
+
+    @Test(arguments: [
         (1024, 1024, .standard), (1, 1, .standard), (2048, 512, .standard), (1025, 1024, .large), (1536, 1536, .large),
         (1048576, 1, .standard), (1048577, 1, .large),
     ] as [(Int, Int, SizeTier)])

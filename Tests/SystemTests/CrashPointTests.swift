@@ -44,9 +44,10 @@ extension SystemTests {
         private static let migration = ["migration_record"]
         /// Of the reconciliation of an invoice, which `InvoiceTests` kills.
         private static let invoices = ["invoice_providers", "invoice_patience", "open_invoice", "close_invoice"]
-        /// Only an operator's commands get to these, and only to read: dying there changes nothing.
+        /// Only an operator's commands and the waits and lists of customers get to these, and only to read: dying there
+        /// changes nothing.
         private static let reads = [
-            "balance", "history", "price_list", "key_list", "group_list", "account_list", "task_list", "usage",
+            "balance", "history", "price_list", "key_list", "group_list", "account_list", "task_list", "task_changes", "usage",
             "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
             "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",

@@ -29,6 +29,7 @@ struct Node {
     private let admit: Admit
     private let close: Close
     private let announce: Announce
+    private let watch: TaskWatch
     private let worker: Worker
     private let recover: Recover
     private let transfers: Transfers
@@ -65,7 +66,13 @@ struct Node {
                 transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch),
             secret: secret, egress: settings.egress, render: { dialects.callbackBody($0) }, logger: logger)
         self.announce = announce
-        close = Close(pool, queue: queue, announce: { announce.tasksClosed() }, logger: logger)
+        let watch = TaskWatch(pool, logger: logger)
+        self.watch = watch
+        let closed: @Sendable () -> Void = {
+            announce.tasksClosed()
+            watch.tasksClosed()
+        }
+        close = Close(pool, queue: queue, announce: closed, logger: logger)
         let engine = SandboxEngine(
             SandboxSettings(
                 durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
@@ -80,20 +87,23 @@ struct Node {
         recover = Recover(
             pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
         epochs = EpochWatch(pool)
-        services = APIServices(
+        var services = APIServices(
             keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), admit: admit, tasks: TaskQuery(pool),
-            credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
-            inputs: intake,
+            watch: watch, credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))),
+            store: store, inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             dialects: dialects, egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger,
             trustedProxies: settings.trustedProxies)
+        services.imageWaitSeconds = Double(settings.imageWaitSeconds)
+        self.services = services
     }
 
     private static func workerSettings(_ settings: Settings) -> WorkerSettings {
         WorkerSettings(
             node: settings.node, slots: settings.workers, pollSeconds: 0.5,
-            heartbeatSeconds: Double(settings.leaseSeconds) / 4, graceSeconds: Double(settings.graceSeconds))
+            // Progress is written and cancelling learnt with heartbeats, and a customer watches both.
+            heartbeatSeconds: min(Double(settings.leaseSeconds) / 4, 1), graceSeconds: Double(settings.graceSeconds))
     }
 
     /// Runs the parts that the roles need until a signal asks to stop. They stop in reverse order: first the listener,
@@ -119,7 +129,10 @@ struct Node {
             add(Part { [announce] in await cancelWhenGracefulShutdown { await announce.run() } })
             add(Part { [worker] in await worker.run() })
         }
-        if roles.api { add(Part { [admit] in await Self.untilFinished(admit.finish) { await admit.run() } }) }
+        if roles.api {
+            add(Part { [admit] in await Self.untilFinished(admit.finish) { await admit.run() } })
+            add(Part { [watch] in await cancelWhenGracefulShutdown { await watch.run() } })
+        }
         let router = roles.api ? APIRoutes.router(services) : APIRoutes.healthRouter(services)
         add(
             Application(

@@ -39,6 +39,9 @@ struct Setting: Sendable {
     static let graceSeconds = Setting(
         name: "ZIMAGE_GRACE_SECONDS", meaning: "time for running tasks when asked to stop; the rest is handed back",
         fallback: "15")
+    static let imageWaitSeconds = Setting(
+        name: "ZIMAGE_IMAGE_WAIT_SECONDS",
+        meaning: "how long a request of the OpenAI dialect waits for its picture; its clients wait 600", fallback: "300")
     static let sandboxSeconds = Setting(
         name: "ZIMAGE_SANDBOX_SECONDS", meaning: "how long the sandbox engine takes for a picture", fallback: "1")
     static let sandboxFailurePercent = Setting(
@@ -72,9 +75,8 @@ struct Setting: Sendable {
 
     static let all = [
         databaseURL, databaseConnections, databaseWaitSeconds, data, migrations, secret, host, port, publicURL, node, workers,
-        leaseSeconds, graceSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA, trustedProxies,
-        creditValue, currency, logLevel,
-        crashAt, config, url, build,
+        leaseSeconds, graceSeconds, imageWaitSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA,
+        trustedProxies, creditValue, currency, logLevel, crashAt, config, url, build,
     ]
 }
 

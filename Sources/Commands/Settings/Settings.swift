@@ -20,6 +20,7 @@ struct Settings: Sendable {
     let workers: Int
     let leaseSeconds: Int
     let graceSeconds: Int
+    let imageWaitSeconds: Int
     let sandboxSeconds: Double
     let sandboxFailurePercent: Int
     let egress: EgressRule
@@ -91,6 +92,7 @@ struct Settings: Sendable {
         workers = try whole(.workers, 1...1000)
         leaseSeconds = try whole(.leaseSeconds, 3...600)
         graceSeconds = try whole(.graceSeconds, 0...3600)
+        imageWaitSeconds = try whole(.imageWaitSeconds, 1...3600)
         guard let seconds = Double(text(.sandboxSeconds)), (0...3600).contains(seconds) else {
             throw SettingError(description: "ZIMAGE_SANDBOX_SECONDS must be a number from 0 to 3600")
         }

@@ -33,7 +33,44 @@ public struct InputIntake: Sendable {
         }
         let picture = try named(image, .image)
         let maskPicture = try mask.map { (text) throws(InputError) in try named(text, .mask) }
-        return try await kept(picture, maskPicture, strength: Self.checked(strength))
+        return try await kept(picture, maskPicture, strength: Self.checked(strength)).inputs
+    }
+
+    /// A picture of a request that may send files.
+    public enum Given: Sendable {
+        /// The file itself.
+        case file([UInt8])
+        /// An https URL or a data URI.
+        case named(String)
+    }
+
+    /// The inputs of a request in the OpenAI dialect's convention: the transparent pixels of the mask are the ones to edit.
+    /// The size is that of the picture, nil when it is only named. Throws as ``checked(image:mask:strength:)``.
+    public func checked(
+        image: Given, transparencyMask: Given?, strength: Double?
+    ) async throws -> (inputs: ImageInputs, imageSize: ImageSize?) {
+        let strength = try Self.checked(strength)
+        let image: Named =
+            switch image {
+            case .file(let bytes): .sent(bytes)
+            case .named(let text): try named(text, .image)
+            }
+        var mask: Named?
+        switch transparencyMask {
+        case nil: break
+        case .file(let bytes): mask = .sent(try await Self.white(bytes))
+        case .named(let text):
+            // A mask in that convention becomes one in ours now; what is fetched later is taken as ours.
+            guard DataURI.isMeant(by: text) else {
+                throw InputError(.malformed, .mask, "It must be a file or a data URI, not a URL. Send the mask itself.")
+            }
+            mask = .sent(try await Self.white(try DataURI.bytes(text, .mask)))
+        }
+        return try await kept(image, mask, strength: strength)
+    }
+
+    private static func white(_ mask: [UInt8]) async throws -> [UInt8] {
+        try await PictureWork.run { try InputMask.fromTransparency(mask).bytes }
     }
 
     /// The inputs of a request that uploads its pictures, in the OpenAI dialect's convention: the transparent pixels of the
@@ -41,9 +78,7 @@ public struct InputIntake: Sendable {
     public func checked(
         uploadedImage image: [UInt8], uploadedMask mask: [UInt8]? = nil, strength: Double? = nil
     ) async throws -> ImageInputs {
-        let strength = try Self.checked(strength)
-        let white = try await PictureWork.run { try mask.map(InputMask.fromTransparency) }
-        return try await kept(.sent(image), white.map { .sent($0.bytes) }, strength: strength)
+        try await checked(image: .file(image), transparencyMask: mask.map { .file($0) }, strength: strength).inputs
     }
 
     /// Removes what was kept for a request that became no task. A failure is the sweeper's.
@@ -75,19 +110,19 @@ public struct InputIntake: Sendable {
     }
 
     /// Nothing is kept before everything was checked.
-    private func kept(_ image: Named, _ mask: Named?, strength: Double?) async throws -> ImageInputs {
+    private func kept(_ image: Named, _ mask: Named?, strength: Double?) async throws -> (inputs: ImageInputs, imageSize: ImageSize?) {
         let imageFile = try await file(image, .image)
         var maskFile: InputFile?
         if let mask { maskFile = try await file(mask, .mask) }
         if let imageFile, let maskFile { try InputPreparation.requireSameSize(imageFile.size, maskFile.size) }
         var inputs = ImageInputs(image: try await picture(image, imageFile), strength: strength)
-        guard let mask else { return inputs }
+        guard let mask else { return (inputs, imageFile?.size) }
         do { inputs.mask = try await picture(mask, maskFile) } catch {
             await discard(inputs)
             throw error
         }
         inputs.strength = strength ?? ImageInputs.standardStrength(hasMask: true)
-        return inputs
+        return (inputs, imageFile?.size)
     }
 
     private func file(_ named: Named, _ field: InputField) async throws -> InputFile? {
