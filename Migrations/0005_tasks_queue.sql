@@ -45,7 +45,7 @@ create table tasks (
     -- Rule 10: only a completed task costs anything.
     constraint tasks_only_completed_cost check (state = 'completed' or coalesce(settled, 0) = 0)
 ) with (fillfactor = 70);
-create index tasks_of_account on tasks (account_id, id);
+create index tasks_of_wallet on tasks (wallet_id, id);
 -- For the counters of caps that are set while a window runs; costs next to nothing to keep.
 create index tasks_created on tasks using brin (created_at);
 

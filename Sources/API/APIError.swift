@@ -13,7 +13,7 @@ import Postgres
 struct APIError: Error {
     enum Kind {
         case invalidRequest, unauthenticated, insufficientCredits, forbidden, notFound, conflict, tooLarge, tooMany,
-            gone, internalError, unavailable
+            gone, tooLate, internalError, unavailable
     }
 
     var kind: Kind
@@ -41,6 +41,7 @@ struct APIError: Error {
         case .tooLarge: .contentTooLarge
         case .tooMany: .tooManyRequests
         case .gone: .gone
+        case .tooLate: .conflict
         case .internalError: .internalServerError
         case .unavailable: .serviceUnavailable
         }

@@ -12,6 +12,10 @@ public struct APIServices: Sendable {
     public var admit: Admit
     /// Reads tasks for their owners.
     public var tasks: TaskQuery
+    /// Withdraws tasks.
+    public var cancel: Cancel
+    /// What can be ordered.
+    public var models: ModelCatalog
     /// Waits for changes of tasks.
     public var watch: TaskWatch
     /// Credits for their owners.
@@ -41,15 +45,17 @@ public struct APIServices: Sendable {
 
     /// The rooms below, put together by the composition root.
     public init(
-        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, watch: TaskWatch, credits: CreditAccess,
-        store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects, egress: EgressRule,
-        notReadyReason: @escaping @Sendable () async -> String?, nowSeconds: @escaping @Sendable () -> Int64,
-        logger: Logger, trustedProxies: AddressList = .none
+        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, watch: TaskWatch, cancel: Cancel, models: ModelCatalog,
+        credits: CreditAccess, store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects,
+        egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
+        nowSeconds: @escaping @Sendable () -> Int64, logger: Logger, trustedProxies: AddressList = .none
     ) {
         self.keys = keys
         self.admit = admit
         self.tasks = tasks
         self.watch = watch
+        self.cancel = cancel
+        self.models = models
         self.credits = credits
         self.store = store
         self.inputs = inputs

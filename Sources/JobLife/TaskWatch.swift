@@ -64,6 +64,11 @@ public final class TaskWatch: Sendable {
     /// This node ended tasks, so that it is worth looking at once.
     public func tasksClosed() { if state.withLock({ $0.count > 0 }) { signal.send() } }
 
+    /// Refuses where ``task(_:atMost:where:)`` would, for those who must know before they begin an answer.
+    public func checkRoom() throws(Refusal) {
+        guard state.withLock({ $0.count < waitersMax }) else { throw .tooManyWaiters }
+    }
+
     /// Waits until a task is as the caller wants it. Whose task it is must have been made sure of before.
     /// - Parameters:
     ///   - duration: how long at most, whatever the database does.

@@ -94,6 +94,16 @@ public enum KeysStatements {
     static let moveAccount = Statement(
         "account_move",
         "update accounts a set group_id = g.id from user_groups g where a.name = $1 and g.name = $2 returning a.id")
+    /// What admission asks before it takes a job, for all models.
+    static let usableModels = Statement(
+        "models_usable",
+        """
+        select m.name, m.estimated_seconds, g.name
+        from api_keys k join accounts a on a.id = k.account_id join user_groups g on g.id = a.group_id
+            join models m on m.enabled and (k.models is null or m.name = any (k.models))
+                and (g.models is null or m.name = any (g.models))
+        where k.id = $1 order by m.name limit 1000
+        """)
 
     /// Whose limit, the model, and what holds now.
     static let limit = Statement(
@@ -146,6 +156,7 @@ public enum KeysStatements {
         find, epoch, insert, revoke, list, update, rotate, used, rememberSecret, storedSecret, createGroup, updateGroup,
         groups, createAccount, accounts, suspendAccount, moveAccount, limit, setLimit, limits,
         callbackSecretOwner, rotateCallbackSecret, makeCallbackSecret, callbackSecrets,
+        usableModels,
     ]
     /// A comma list as words; nil stays nil.
     static func words(_ text: String?) -> [String]? {

@@ -48,6 +48,8 @@ public protocol ImageProvider: Sendable {
     var name: String { get }
     /// What it can do. It is never asked for anything else: a provider that ignores a mask makes a wrong picture and bills it.
     var operations: Set<TaskOperation> { get }
+    /// Whether work under way can be stopped, so that nobody pays for it any more.
+    var canCancel: Bool { get }
     /// Makes the picture, or says why the task fails. Cancellation throws `CancellationError` and leaves no trace.
     /// - Parameter progress: told how far the work is, in percent.
     func generate(

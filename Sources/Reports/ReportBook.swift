@@ -75,7 +75,7 @@ public struct ReportBook: Sendable {
             refunded: Credits(micro: try row.get(8)), costs: cost.micro == 0 ? [] : [cost])
     }
 
-    @Sendable private static func view(_ row: Row) throws(PostgresError) -> TaskView {
+    @Sendable static func view(_ row: Row) throws(PostgresError) -> TaskView {
         TaskView(
             id: TaskID(try row.get(0)), state: TaskState(rawValue: try row.get(1)) ?? .failed,
             accountID: try row.get(2), account: try row.get(3), mode: try row.get(4), model: try row.get(5),

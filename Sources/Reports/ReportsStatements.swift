@@ -11,13 +11,38 @@ public enum ReportsStatements {
         select v.* from unnest($1::bigint[], $2::text[], $3::int[]) k (id, state, progress) join task_views v using (id)
         where (v.state, v.progress) is distinct from (k.state, k.progress)
         """)
-    /// The newest tasks; with an account by index `tasks_of_account`, else by the primary key.
+    /// The newest tasks; with an account by index `tasks_of_wallet`, else by the primary key.
     static let tasks = Statement(
         "task_list",
         """
-        select * from task_views
-        where ($1::text is null or account_id = (select id from accounts where name = $1)) and ($2::text is null or state = $2)
+        select v.* from (
+                select n.id from accounts a join wallets w on w.account_id = a.id cross join lateral (
+                    select id from tasks t where t.wallet_id = w.id and ($2::text is null or t.state::text = $2)
+                    order by id desc limit 200) n
+                where a.name = $1
+                union all
+                (select id from tasks t where $1::text is null and ($2::text is null or t.state::text = $2)
+                    order by id desc limit 200)) n
+            join task_views v using (id)
         order by id desc limit 200
+        """)
+    /// Some tasks by their numbers.
+    static let batch = Statement("task_batch", "select * from task_views where id = any($1) order by id desc")
+    /// Which tasks of a wallet are on a page, and how many there are of their kind in the window that one page looks at,
+    /// which is ``TaskPage/windowMax``.
+    static let page = Statement(
+        "task_page",
+        """
+        select s.total, s.seen, s.oldest, p.id
+        from (
+            select count(*) filter (where w.wanted) total, count(*) seen, min(w.id) oldest,
+                array_agg(w.id order by w.id desc) filter (where w.wanted) ids
+            from (
+                select t.id, ($3::text is null or t.state::text = $3)
+                    and ($4::text is null or t.model_id = (select id from models where name = $4)) wanted
+                from tasks t where t.wallet_id = $1 and t.id < coalesce($2::bigint, 9223372036854775807)
+                order by t.id desc limit 10000) w) s
+            left join lateral unnest(s.ids[$5::int + 1 : $5::int + $6::int]) p (id) on true
         """)
     /// More rows than this are refused, because a sum over a part of them would pass for the total.
     static let usageRowsMax = 100_000
@@ -77,5 +102,5 @@ public enum ReportsStatements {
         "select coalesce((select max(id) from usage_facts), 0) - folded_to from usage_fold")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [task, changedTasks, tasks, usage, known, fold, backlog]
+    public static let all = [task, changedTasks, tasks, batch, page, usage, known, fold, backlog]
 }

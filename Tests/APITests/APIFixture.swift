@@ -25,6 +25,8 @@ struct APIFixture: Sendable {
     let links: SignedLinks
     let clock: TestClock
     let trouble: Trouble
+    /// Why no provider can stop its work, nil when they can.
+    let provider: Trouble
     let watch: TaskWatch
     let client: any TestClientProtocol
 
@@ -134,6 +136,7 @@ func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixt
     let links = SignedLinks(key: Tenant.secret.key(for: .imageLink), baseURL: "https://images.test")
     let clock = TestClock()
     let trouble = Trouble()
+    let provider = Trouble()
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     let pool = database.pool
@@ -143,9 +146,14 @@ func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixt
     let watch = TaskWatch(pool, logger: logger)
     var services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
-        watch: watch, credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
-        inputs: inputs,
-        links: links, dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
+        watch: watch,
+        cancel: Cancel(
+            pool, queue: TaskQueue(leaseSeconds: 60), canStop: { _, _ in provider.reason == nil },
+            closed: { watch.tasksClosed() }),
+        models: ModelCatalog(pool),
+        credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
+        inputs: inputs, links: links,
+        dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     services.imageWaitSeconds = imageWaitSeconds
     let router = APIRoutes.router(services)
@@ -158,7 +166,7 @@ func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixt
             try await body(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble,
-                    watch: watch, client: client))
+                    provider: provider, watch: watch, client: client))
         }
     }
 }

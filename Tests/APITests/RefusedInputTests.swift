@@ -24,6 +24,7 @@ private struct Wrong: Sendable {
 
 /// Every wrong input: its answer says what is wrong and where, and nothing at all has changed.
 @Suite(.timeLimit(.minutes(2))) struct RefusedInputTests {
+    // apis.md 3.3: 401 authentication_error, 403 permission_error.
     @Test func wrongKeys() async throws {
         try await withAPI { api in
             let good = try await Tenant.make(api.database)
@@ -67,6 +68,7 @@ private struct Wrong: Sendable {
         }
     }
 
+    // apis.md 3.3: 400 invalid_request_error, 413 request_too_large_error.
     @Test func wrongBodies() async throws {
         let padding = [UInt8](repeating: 32, count: 28 * 1024 * 1024)
         let huge = [UInt8](repeating: 120, count: 40 * 1024 * 1024)
@@ -98,6 +100,7 @@ private struct Wrong: Sendable {
         }
     }
 
+    // apis.md 3.1: the fields and their bounds; one picture per task.
     @Test func wrongFields() async throws {
         let long = String(repeating: "x", count: 2001)
         let fields: [(param: String, body: String)] = [
@@ -117,6 +120,7 @@ private struct Wrong: Sendable {
             "375x1024", "1024x375", "1537x1024", "1024x1537", "7:5", "1024X768", "1024*768", "1024x", "x768", "x", "",
             " 1:1", "1:1 ", "auto", "-512x512", "+512x512", "512.0x512", "1024x768x3", "99999999999999999999x512", "\u{0661}024x768",
         ]
+        let counts = ["0", "2", "4", "-1", "1.5", "\"1\"", "true"]
         let seeds = ["0", "-1", "2147483648", "\"5\"", "1.5", "1e99", "99999999999999999999", "true", "[1]"]
         let urls = [
             "http://example.com/x", "ftp://example.com", "example.com/x", "https://", "https://127.0.0.1/x",
@@ -130,6 +134,7 @@ private struct Wrong: Sendable {
             let key = try await Tenant.make(api.database).keyText
             var all = fields
             all += sizes.map { ("size", Self.body(#","size":"\#($0)""#)) } + [("size", Self.body(#","size":1024"#))]
+            all += counts.map { ("n", Self.body(#","n":\#($0)"#)) }
             all += seeds.map { ("seed", Self.body(#","seed":\#($0)"#)) }
             all += urls.map { ("callback_url", Self.body(#","callback_url":"\#($0)""#)) }
             all += [("callback_url", Self.body(#","callback_url":true"#))]
@@ -142,6 +147,7 @@ private struct Wrong: Sendable {
         }
     }
 
+    // apis.md 3.3: 403 and 404 with the model as their param.
     @Test func wrongModelsAndHeaders() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)
@@ -169,6 +175,7 @@ private struct Wrong: Sendable {
         }
     }
 
+    // apis.md 3.2: the error for a malformed id, whose code is a word.
     @Test func wrongTaskIDs() async throws {
         try await withAPI { api in
             let mine = try await Tenant.make(api.database)

@@ -8,6 +8,7 @@ import Testing
 
 /// Whole answers, byte for byte: clients parse them, and a replay must be the same bytes.
 @Suite(.timeLimit(.minutes(1))) struct RepliesTests {
+    // apis.md 3.1: the reply to a submit, and its example values.
     @Test func aSubmitAnswersTheTask() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)
@@ -19,7 +20,7 @@ import Testing
             #expect(
                 reply.text
                     == #"{"created":\#(created),"id":"\#(id)","model":"z-image-turbo","object":"image.generation.task","#
-                    + #""progress":0,"status":"pending","task_info":{"can_cancel":false,"estimated_time":10},"#
+                    + #""progress":0,"status":"pending","task_info":{"can_cancel":true,"estimated_time":10},"#
                     + #""type":"image","usage":{"billing_rule":"per_call","credits_reserved":0.026,"#
                     + #""user_group":"default"}}"#)
             #expect(reply.status == 200)
@@ -32,6 +33,7 @@ import Testing
         }
     }
 
+    // apis.md 3.2: the documented fields.
     @Test func aQueryAnswersAWaitingTask() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)
@@ -42,11 +44,12 @@ import Testing
                 reply.text
                     == #"{"created":\#(Self.created(id)),"id":"\#(id)","model":"z-image-turbo","#
                     + #""object":"image.generation.task","progress":0,"status":"pending","#
-                    + #""task_info":{"can_cancel":false,"estimated_time":10},"type":"image","#
+                    + #""task_info":{"can_cancel":true,"estimated_time":10},"type":"image","#
                     + #""usage":{"billing_rule":"per_call","credits_reserved":0.026,"user_group":"default"}}"#)
         }
     }
 
+    // apis.md 3.2: results with links of 24 hours, credits_used.
     @Test func aQueryAnswersACompletedTaskWithALinkThatWorks() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)
@@ -75,6 +78,7 @@ import Testing
         }
     }
 
+    // apis.md 3.2: the failed example, progress 0 and an error with a word as its code.
     @Test func aQueryAnswersAFailedTask() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)

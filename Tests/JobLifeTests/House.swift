@@ -17,6 +17,7 @@ import Testing
 struct FakeProvider: ImageProvider {
     let name = "fake"
     var operations = Set(TaskOperation.allCases)
+    let canCancel = true
     let work: @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8]
 
     func generate(

@@ -62,7 +62,8 @@ private let ages = Duration.seconds(3600)
     @Test func aTaskThatIsAsWantedIsAnsweredInTheFirstRound() async throws {
         try await withWatch { watch, table in
             table.set(TaskID(1), .completed)
-            #expect(try await watch.task(TaskID(1), atMost: ages) { $0.state.isFinal }?.state == .completed)
+            let task = try await watch.task(TaskID(1), atMost: ages) { $0.state.isFinal }
+            #expect(task?.state == .completed)
             #expect(table.rounds.value == [[TaskID(1)]])
         }
     }
@@ -107,7 +108,8 @@ private let ages = Duration.seconds(3600)
             let ended = try await answer
             #expect(ended?.state == .completed)
             table.isAway.change { $0 = true }
-            #expect(try await watch.task(TaskID(2), atMost: .milliseconds(1)) { $0.state.isFinal } == nil)
+            let nothing = try await watch.task(TaskID(2), atMost: .milliseconds(1)) { $0.state.isFinal }
+            #expect(nothing?.state == nil)
         }
     }
 
@@ -115,7 +117,8 @@ private let ages = Duration.seconds(3600)
         try await withWatch(waitersMax: 2) { watch, table in
             table.set(TaskID(1), .processing)
             for _ in 0..<5 {
-                #expect(try await watch.task(TaskID(1), atMost: .zero) { $0.state.isFinal } == nil)
+                let nothing = try await watch.task(TaskID(1), atMost: .zero) { $0.state.isFinal }
+                #expect(nothing?.state == nil)
                 let gone = Task { try await watch.task(TaskID(1), atMost: ages) { $0.state.isFinal } }
                 gone.cancel()
                 _ = try? await gone.value

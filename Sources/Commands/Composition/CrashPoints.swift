@@ -86,6 +86,7 @@ struct CrashingProvider: ImageProvider {
 
     var name: String { provider.name }
     var operations: Set<TaskOperation> { provider.operations }
+    var canCancel: Bool { provider.canCancel }
 
     func generate(
         _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void

@@ -77,10 +77,11 @@ struct Node {
             SandboxSettings(
                 durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
         let sandbox: any ImageProvider = if let points { CrashingProvider(engine, points) } else { engine }
+        let routes = Routes(sandbox: sandbox)
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let attempt = Attempt(
-            routes: Routes(sandbox: sandbox), inputs: fetch, store: store, close: close, nowSeconds: nowSeconds,
+            routes: routes, inputs: fetch, store: store, close: close, nowSeconds: nowSeconds,
             logger: logger)
         worker = Worker(
             pool, queue: queue, attempt: attempt, hints: hints, settings: Self.workerSettings(settings), logger: logger)
@@ -89,8 +90,12 @@ struct Node {
         epochs = EpochWatch(pool)
         var services = APIServices(
             keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), admit: admit, tasks: TaskQuery(pool),
-            watch: watch, credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))),
-            store: store, inputs: intake,
+            watch: watch,
+            cancel: Cancel(
+                pool, queue: queue, canStop: { routes.provider(model: $0, mode: $1).canCancel }, closed: closed),
+            models: ModelCatalog(pool),
+            credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
+            inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             dialects: dialects, egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger,

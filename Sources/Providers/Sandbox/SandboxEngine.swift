@@ -21,6 +21,7 @@ public struct SandboxSettings: Sendable {
 public struct SandboxEngine: ImageProvider {
     public let name = "sandbox"
     public let operations = Set(TaskOperation.allCases)
+    public let canCancel = true
     private static let steps = 5
 
     private let settings: SandboxSettings

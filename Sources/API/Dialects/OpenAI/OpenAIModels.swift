@@ -1,5 +1,6 @@
 import Domain
 import Hummingbird
+import JobLife
 
 /// `GET /openai/v1/models` and `GET /openai/v1/models/{id}`.
 struct OpenAIModels {
@@ -10,8 +11,9 @@ struct OpenAIModels {
             let models = try await names(request).map(Self.json)
             return Response.json(.object([("object", .string("list")), ("data", .array(models))]))
         }
-        router.get("/openai/v1/models/{id}") { request, context in
-            let id = try context.parameters.require("id")
+        // Names of models may have slashes in them.
+        router.get("/openai/v1/models/**") { request, context in
+            let id = context.parameters.getCatchAll().joined(separator: "/")
             guard try await names(request).contains(id) else { throw try await unknown(id, request) }
             return Response.json(Self.json(id))
         }
@@ -19,8 +21,7 @@ struct OpenAIModels {
 
     /// The models that the caller may use.
     private func names(_ request: Request) async throws -> [String] {
-        _ = try await request.caller(services.keys)
-        return [OpenAIRequest.standardModel]
+        try await services.models(keyID: request.caller(services.keys).keyID).map(\.model.name)
     }
 
     /// The answer to a model that nobody has, or that the caller may not use.

@@ -14,6 +14,8 @@ struct UnifiedDialect: Dialect {
 
     func add(to router: Router<APIContext>, _ services: APIServices) {
         UnifiedRoutes(services: services, tasks: tasks).add(to: router)
+        UnifiedTaskList(services: services, tasks: tasks).add(to: router)
+        UnifiedModels(services: services).add(to: router)
         UnifiedCredits(services: services, tasks: tasks).add(to: router)
     }
 

@@ -6,6 +6,13 @@ import Hummingbird
 /// status as a number, or a word where the dialect has one.
 enum UnifiedErrors {
     @Sendable static func response(_ error: APIError, requestID: String) -> Response {
+        var headers = error.headers
+        if let seconds = error.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
+        if error.kind == .unauthenticated { headers[.wwwAuthenticate] = "Bearer" }
+        return .json(json(error, requestID: requestID), status: error.status, headers: headers)
+    }
+
+    static func json(_ error: APIError, requestID: String) -> JSON {
         let code = error.code.map(JSON.string) ?? .int(Int64(error.status.code))
         var members: [(String, JSON)] = [
             ("code", code), ("message", .string(error.message)), ("type", .string(type(error.kind))),
@@ -14,15 +21,12 @@ enum UnifiedErrors {
         if let suggestion = error.suggestion { members.append(("fallback_suggestion", .string(suggestion))) }
         members += error.figures
         members.append(("request_id", .string(requestID)))
-        var headers = error.headers
-        if let seconds = error.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
-        if error.kind == .unauthenticated { headers[.wwwAuthenticate] = "Bearer" }
-        return .json(.object([("error", .object(members))]), status: error.status, headers: headers)
+        return .object([("error", .object(members))])
     }
 
     private static func type(_ kind: APIError.Kind) -> String {
         switch kind {
-        case .invalidRequest, .conflict: "invalid_request_error"
+        case .invalidRequest, .conflict, .tooLate: "invalid_request_error"
         case .unauthenticated: "authentication_error"
         case .insufficientCredits: "insufficient_quota_error"
         case .forbidden: "permission_error"

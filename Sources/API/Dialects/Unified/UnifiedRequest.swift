@@ -31,6 +31,9 @@ struct UnifiedRequest {
         image = wire.image
         mask = wire.mask
         strength = wire.strength
+        guard wire.count ?? 1 == 1 else {
+            throw .invalid("n", "n must be 1: a task makes one picture; send a request for each picture that you want.")
+        }
     }
 
     private static func size(_ text: String?) throws(APIError) -> ImageSize {
@@ -76,12 +79,14 @@ private struct Wire: Decodable {
     let image: String?
     let mask: String?
     let strength: Double?
+    let count: Int64?
 
     private enum CodingKeys: String, CodingKey {
         case model, prompt, size, seed, mask, strength
         case image = "image_url"
         case nsfwCheck = "nsfw_check"
         case callbackURL = "callback_url"
+        case count = "n"
     }
 
     init(from decoder: any Decoder) throws {
@@ -95,5 +100,6 @@ private struct Wire: Decodable {
         image = try fields.field(.image, String.self, "a string: an https URL or a data URI")
         mask = try fields.field(.mask, String.self, "a string: an https URL or a data URI")
         strength = try fields.field(.strength, Double.self, "a number from 0 to 1")
+        count = try fields.field(.count, Int64.self, "1")
     }
 }

@@ -5,16 +5,21 @@ import Hummingbird
 import Images
 import JobLife
 import Keys
+import Reports
 
-/// `POST /v1/images/generations` and `GET /v1/tasks/{id}`.
+/// `POST /v1/images/generations` and `GET /v1/tasks/{id}`, also as a long poll and as a stream of events.
 struct UnifiedRoutes {
+    private static let waitSeconds = 0...60
+
     let services: APIServices
     let tasks: UnifiedTask
+
+    private var lookup: UnifiedLookup { UnifiedLookup(services: services, tasks: tasks) }
 
     func add(to router: Router<APIContext>) {
         router.post("/v1/images/generations") { request, _ in try await submit(request) }
         router.get("/v1/tasks/{id}") { request, context in
-            try await query(request, id: context.parameters.require("id"))
+            try await query(request, id: context.parameters.require("id"), requestID: context.id)
         }
     }
 
@@ -29,26 +34,30 @@ struct UnifiedRoutes {
         return .json(tasks.accepted(accepted.task, model: accepted.request.model), headers: accepted.headers)
     }
 
-    private func query(_ request: Request, id text: String) async throws -> Response {
+    private func query(_ request: Request, id text: String, requestID: String) async throws -> Response {
         let caller = try await request.caller(services.keys)
-        guard text.hasPrefix(UnifiedTaskID.prefix) else {
-            throw APIError(
-                kind: .invalidRequest, message: "Invalid task ID format, must start with '\(UnifiedTaskID.prefix)'",
-                param: "task_id", code: "invalid_task_id")
+        let wait = try request.wholeNumber("wait", Self.waitSeconds, "seconds") ?? 0
+        var task = try await lookup.task(text, caller)
+        if UnifiedEvents.areWanted(request) {
+            return try UnifiedEvents(lookup: lookup, request: request, requestID: requestID).response(task)
         }
-        guard let reply = try await found(text, caller) else {
-            throw APIError(
-                kind: .notFound, message: "Task not found: check the id and the key's account.", param: "task_id",
-                code: "task_not_found")
+        if wait > 0, !task.state.isFinal {
+            let ended = try await services.watch.task(task.id, atMost: .seconds(wait)) { $0.state.isFinal }
+            // After the time it is told how far the task is by then.
+            if let ended { task = ended } else { task = try await lookup.task(text, caller) }
         }
-        return .json(reply)
+        return .json(lookup.reply(task))
     }
+}
 
-    private func found(_ text: String, _ caller: Caller) async throws -> [UInt8]? {
-        guard let (id, createdSeconds) = tasks.id(text),
-            let task = try await services.tasks(id, accountID: caller.accountID, mode: caller.mode),
-            UnifiedTask.fits(task, createdSeconds: createdSeconds)
-        else { return nil }
-        return tasks.reply(task)
+extension Request {
+    /// A number in the query part of the address; nil where it is absent.
+    func wholeNumber(_ name: String, _ range: ClosedRange<Int>, _ unit: String = "") throws(APIError) -> Int? {
+        guard let text = uri.queryParameters[Substring(name)] else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            let words = unit.isEmpty ? "" : " \(unit)"
+            throw .invalid(name, "\(name) must be \(range.lowerBound) to \(range.upperBound)\(words).")
+        }
+        return number
     }
 }

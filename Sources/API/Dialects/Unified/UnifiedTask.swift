@@ -20,9 +20,9 @@ struct UnifiedTask: Sendable {
     /// The reply to a submit. It depends only on what never changes, so a replay is the same bytes.
     func accepted(_ task: AdmittedTask, model: String) -> JSON {
         head(task.id, task.createdAt, model, progress: 0, state: .pending, after: [
-            // There is no way to withdraw a task yet, and the reply must not promise one.
+            // A task that waits can be withdrawn.
             ("task_info", .object([
-                ("can_cancel", .bool(false)), ("estimated_time", .int(Int64(task.estimatedSeconds))),
+                ("can_cancel", .bool(true)), ("estimated_time", .int(Int64(task.estimatedSeconds))),
             ])),
             ("type", .string("image")),
             ("usage", .object([
@@ -32,10 +32,11 @@ struct UnifiedTask: Sendable {
         ])
     }
 
-    /// The reply to a query.
-    func reply(_ task: TaskView) -> [UInt8] { json(task).bytes }
+    /// The reply to a query for a task that has ended.
+    func reply(_ task: TaskView) -> [UInt8] { json(task, canCancel: false).bytes }
 
-    func json(_ task: TaskView) -> JSON {
+    /// The reply to a query.
+    func json(_ task: TaskView, canCancel: Bool) -> JSON {
         var rest: [(String, JSON)] = []
         if task.state == .completed { rest.append(("results", .array(results(task)))) }
         if task.state == .failed || task.state == .cancelled {
@@ -44,7 +45,7 @@ struct UnifiedTask: Sendable {
             ])))
         }
         let left = task.state.isFinal ? 0 : Int64(task.estimatedSeconds) * Int64(100 - task.progress) / 100
-        rest.append(("task_info", .object([("can_cancel", .bool(false)), ("estimated_time", .int(left))])))
+        rest.append(("task_info", .object([("can_cancel", .bool(canCancel)), ("estimated_time", .int(left))])))
         rest.append(("type", .string("image")))
         var usage: [(String, JSON)] = [
             ("billing_rule", .string(task.rule.rawValue)), ("credits_reserved", .credits(task.reserved)),
@@ -54,6 +55,21 @@ struct UnifiedTask: Sendable {
         rest.append(("usage", .object(usage)))
         return head(
             task.id, task.createdAt, task.model, progress: task.progress, state: task.state, after: rest)
+    }
+
+    /// The task in a list.
+    func listed(_ task: TaskView) -> JSON {
+        let duration = task.startedAt.flatMap { task.finishedAt?.timeIntervalSince($0) }
+        let count = paths(task).count
+        return .object([
+            ("id", .string(idText(task.id, task.createdAt))), ("model", .string(task.model)), ("type", .string("image")),
+            ("status", .string(task.state.rawValue)), ("progress", .int(Int64(task.progress))),
+            ("created_at", .int(Self.seconds(task.createdAt))),
+            ("duration", duration.map { .raw(String(($0 * 1000).rounded() / 1000)) } ?? .null),
+            ("has_results", .bool(count > 0)), ("result_count", .int(Int64(count))),
+            ("has_error", .bool(task.state == .failed || task.state == .cancelled)),
+            ("credits_used", .credits(task.settled ?? .zero)),
+        ])
     }
 
     private func head(
@@ -84,10 +100,14 @@ struct UnifiedTask: Sendable {
 
     private struct StoredImage: Decodable { let path: String }
 
-    private func results(_ task: TaskView) -> [JSON] {
+    private func paths(_ task: TaskView) -> [ImagePath] {
         let data = Data((task.imagesText ?? "[]").utf8)
         let images = (try? JSONDecoder().decode([StoredImage].self, from: data)) ?? []
+        return images.compactMap { ImagePath($0.path) }
+    }
+
+    private func results(_ task: TaskView) -> [JSON] {
         let expires = Self.seconds(task.finishedAt ?? task.createdAt) + Int64(Limits.linkSeconds)
-        return images.compactMap { ImagePath($0.path) }.map { .string(links.link(to: $0, expiresSeconds: expires)) }
+        return paths(task).map { .string(links.link(to: $0, expiresSeconds: expires)) }
     }
 }
