@@ -80,6 +80,7 @@ let package = Package(
         library("Admission", ["Domain", "Postgres"]),
         library("Ledger", ["Domain", "Postgres", crypto]),
         library("Queue", ["Domain", "Postgres"]),
+        library("Moderation", ["Domain", "Postgres", "Curl", crypto]),
         library("Providers", ["Domain", "Vips"]),
         library("Images", ["Domain", "Vips", "Curl", crypto]),
         library("Callbacks", ["Domain", "Postgres", "Curl"]),
@@ -87,17 +88,17 @@ let package = Package(
 
         // MARK: 4 life
         library("JobLife", [
-            "Domain", "Postgres", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images", "Callbacks",
+            "Domain", "Postgres", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images", "Callbacks",
             "Reports", logging, lifecycle,
         ]),
 
         // MARK: 5 faces
         library("API", [
-            "Domain", "Postgres", "Keys", "Admission", "Ledger", "Images", "Reports", "JobLife", hummingbird, logging,
-            crypto, nio, httpTypes,
+            "Domain", "Postgres", "Keys", "Admission", "Ledger", "Moderation", "Images", "Reports", "JobLife", hummingbird,
+            logging, crypto, nio, httpTypes,
         ]),
         library("Commands", [
-            "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Providers", "Images",
+            "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images",
             "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
             unixSignals, logging, nio, hummingbirdCore, crypto, mustache,
         ]),
@@ -117,19 +118,21 @@ let package = Package(
         tests("AdmissionTests", ["Admission", "Ledger", "Queue", "Domain", "Postgres", "TestSupport"]),
         tests("QueueTests", ["Queue", "Admission", "Domain", "Postgres", "TestSupport"]),
         tests("LedgerTests", [
-            "Ledger", "Admission", "Queue", "Keys", "Reports", "Callbacks", "Domain", "Postgres", "TestSupport", crypto,
+            "Ledger", "Admission", "Queue", "Keys", "Moderation", "Reports", "Callbacks", "Domain", "Postgres",
+            "TestSupport", crypto,
         ]),
+        tests("ModerationTests", ["Moderation", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("ReportsTests", ["Reports", "Admission", "Queue", "Domain", "Postgres", "TestSupport"]),
         tests("ImagesTests", ["Images", "Domain", "Vips", "Curl", "TestSupport", crypto]),
         tests("ProvidersTests", ["Providers", "Domain", "Vips"]),
         tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("JobLifeTests", [
-            "JobLife", "Admission", "Queue", "Providers", "Images", "Callbacks", "Reports", "Domain", "Postgres",
-            "TestSupport", "Curl", lifecycle, logging,
+            "JobLife", "Admission", "Queue", "Moderation", "Providers", "Images", "Callbacks", "Reports", "Domain",
+            "Postgres", "TestSupport", "Curl", lifecycle, logging,
         ]),
         tests("APITests", [
-            "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Images", "Domain", "Postgres", "TestSupport", hummingbird,
-            hummingbirdTesting, httpTypes, nio, logging,
+            "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Images", "Domain", "Postgres", "Curl",
+            "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]

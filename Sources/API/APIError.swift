@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import JobLife
 import Keys
+import Moderation
 import NIOCore
 import Postgres
 
@@ -58,6 +59,7 @@ extension APIError {
         switch error {
         case let error as APIError: self = error
         case let error as KeyError: self.init(error)
+        case let error as ModerationRefusal: self.init(error)
         case let error as AdmitError: self.init(error)
         case let error as InputError: self.init(error)
         case is TaskWatch.Refusal: self = .tooManyWaiters
@@ -101,6 +103,24 @@ extension APIError {
                 retryAfterSeconds: 2)
         }
     }
+
+    private init(_ error: ModerationRefusal) {
+        switch error {
+        case .refused(let category):
+            self.init(
+                kind: .invalidRequest, message: "The prompt was refused by content moderation (\(category.rawValue)).",
+                param: "prompt", suggestion: "change the prompt; nothing was charged", code: Self.contentPolicy,
+                figures: [("category", .string(category.rawValue))])
+        case .unavailable:
+            self.init(
+                kind: .unavailable, message: "Strict moderation is not available now; nothing was charged.",
+                suggestion: "retry after 10 seconds, or without nsfw_check", code: "service_unavailable",
+                retryAfterSeconds: 10)
+        }
+    }
+
+    /// By this code a dialect knows a refusal of moderation, whatever it calls it itself.
+    static let contentPolicy = "content_policy_violation"
 
     private init(_ error: AdmitError) {
         switch error {

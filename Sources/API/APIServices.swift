@@ -8,6 +8,8 @@ public import Logging
 public struct APIServices: Sendable {
     /// Turns keys into callers.
     public var keys: KeyVerifier
+    /// Judges prompts before step 1.
+    public var moderate: Moderate
     /// Step 1 of a job's life.
     public var admit: Admit
     /// Reads tasks for their owners.
@@ -45,12 +47,13 @@ public struct APIServices: Sendable {
 
     /// The rooms below, put together by the composition root.
     public init(
-        keys: KeyVerifier, admit: Admit, tasks: TaskQuery, watch: TaskWatch, cancel: Cancel, models: ModelCatalog,
-        credits: CreditAccess, store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects,
+        keys: KeyVerifier, moderate: Moderate, admit: Admit, tasks: TaskQuery, watch: TaskWatch, cancel: Cancel,
+        models: ModelCatalog, credits: CreditAccess, store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects,
         egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger, trustedProxies: AddressList = .none
     ) {
         self.keys = keys
+        self.moderate = moderate
         self.admit = admit
         self.tasks = tasks
         self.watch = watch

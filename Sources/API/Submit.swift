@@ -4,6 +4,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Images
 import JobLife
 import Keys
 
@@ -40,7 +41,12 @@ struct Submit {
         let caller = try await request.caller(services.keys)
         let key = try request.idempotencyKey()
         let checked = takesPictures ? try await services.bodies.read(request, read) : try await read(try await request.boundedBody())
-        let verdict = try await services.admit(submission(checked, caller, key))
+        let submission = submission(checked, caller, key)
+        do { try await services.moderate(submission) } catch {
+            if let inputs = checked.image.inputs { await services.inputs.discard(inputs) }
+            throw error
+        }
+        let verdict = try await services.admit(submission)
         var headers = HTTPFields(verdict.rate)
         if verdict.replayed { headers[.idempotencyReplayed] = "true" }
         switch verdict.outcome {

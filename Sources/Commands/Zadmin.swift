@@ -7,7 +7,7 @@ public struct Zadmin: AsyncParsableCommand {
         subcommands: [
             Migrate.self, GroupCommand.self, PriceCommand.self, AccountCommand.self, KeyCommand.self,
             CreditsCommand.self, QuotaCommand.self, LimitCommand.self, Usage.self, StatementCommand.self, ReconcileCommand.self,
-            TaskCommand.self, CallbackCommand.self, Doctor.self,
+            TaskCommand.self, CallbackCommand.self, ModerationCommand.self, Doctor.self,
         ])
 
     /// Made by the argument parser.

@@ -28,6 +28,7 @@ public enum TaskFailure: String, Sendable, CaseIterable, Error {
     case timeout = "generation_timeout"
     case policyViolation = "content_policy_violation"
     case operationUnavailable = "invalid_parameters"
+    case moderationAway = "service_unavailable"
 
     /// What the customer is told.
     public var message: String {
@@ -38,6 +39,8 @@ public enum TaskFailure: String, Sendable, CaseIterable, Error {
         case .policyViolation: "The request was refused by content moderation; you were not charged. Change the prompt."
         case .operationUnavailable:
             "No provider of this model can start from a picture; you were not charged. Leave the pictures out or use another model."
+        case .moderationAway:
+            "Strict moderation could not judge the image; you were not charged. Try again later, or without nsfw_check."
         }
     }
 }

@@ -14,5 +14,6 @@
 /// runs out and a picture that the sweeper finds. After the commit of 4, a callback row that is due. Each is picked up
 /// by whichever node is alive; nothing that matters is in memory.
 ///
+/// ``Moderate`` looks at prompts before 1 and at pictures in 3.
 /// ``Batcher`` is what 1 and 4 have in common, ``Hints`` wakes idle workers early.
 public enum JobLife {}

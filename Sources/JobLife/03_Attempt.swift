@@ -9,6 +9,7 @@ public struct Attempt: Sendable {
     private let routes: Routes
     private let inputs: InputFetch
     private let store: any ImageStore
+    private let moderate: Moderate
     private let close: Close
     private let nowSeconds: @Sendable () -> Int64
     private let logger: Logger
@@ -17,15 +18,17 @@ public struct Attempt: Sendable {
     ///   - routes: who makes the picture.
     ///   - inputs: gets what it is made from.
     ///   - store: where it is kept.
+    ///   - moderate: judges it before it is stored.
     ///   - close: ends the task.
     ///   - nowSeconds: seconds since 1970, for the picture's path.
     public init(
-        routes: Routes, inputs: InputFetch, store: any ImageStore, close: Close,
+        routes: Routes, inputs: InputFetch, store: any ImageStore, moderate: Moderate, close: Close,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.routes = routes
         self.inputs = inputs
         self.store = store
+        self.moderate = moderate
         self.close = close
         self.nowSeconds = nowSeconds
         self.logger = logger
@@ -44,6 +47,7 @@ public struct Attempt: Sendable {
             asked = provider.name
             let result = try await provider.generate(job, progress: progress)
             made = result
+            try await judge(result.bytes, task.image.format, of: task)
             let place = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: 0, format: task.image.format)
             try await store.put(result.bytes, at: place)
             path = place
@@ -72,8 +76,21 @@ public struct Attempt: Sendable {
     private func job(_ task: ClaimedTask, _ provider: any ImageProvider) async throws -> ProviderJob {
         guard provider.operations.contains(task.image.operation) else { throw TaskFailure.operationUnavailable }
         guard let named = task.image.inputs else { return ProviderJob(image: task.image, model: task.model) }
-        return ProviderJob(
-            image: task.image, model: task.model, inputs: try await inputs(named, size: task.image.size))
+        let pictures = try await inputs(named, size: task.image.size)
+        try await judge(pictures.image, .png, of: task)
+        return ProviderJob(image: task.image, model: task.model, inputs: pictures)
+    }
+
+    /// A refused picture never reaches a provider and is never stored, so no link to it can exist.
+    private func judge(_ bytes: [UInt8], _ format: ImageFormat, of task: ClaimedTask) async throws(TaskFailure) {
+        do { try await moderate.picture(bytes, format, of: task.image) } catch {
+            switch error {
+            case .refused(let category):
+                await moderate.count(category, of: task)
+                throw .policyViolation
+            case .unavailable: throw .moderationAway
+            }
+        }
     }
 
     /// A picture that no task refers to; if this fails the sweeper finds it.

@@ -10,6 +10,7 @@ import JobLife
 import Keys
 import Ledger
 import Logging
+import Moderation
 import NIOCore
 import Queue
 import Synchronization
@@ -28,6 +29,9 @@ struct APIFixture: Sendable {
     /// Why no provider can stop its work, nil when they can.
     let provider: Trouble
     let watch: TaskWatch
+    let moderate: Moderate
+    let words: WordWatch
+    let refusals: Refusals
     let client: any TestClientProtocol
 
     static let submitPath = "/v1/images/generations"
@@ -128,7 +132,9 @@ final class Trouble: Sendable {
 }
 
 /// Runs a test with the API on a fresh database. The pictures' folder goes away afterwards.
-func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixture) async throws -> Void) async throws {
+func withAPI(
+    imageWaitSeconds: Double = 60, checkers: [Checker] = [], _ body: @escaping @Sendable (APIFixture) async throws -> Void
+) async throws {
     let database = try await TestDatabase.fresh()
     let folder = "\(FileManager.default.temporaryDirectory.path)/zimage-api-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -144,9 +150,13 @@ func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixt
     let admit = Admit(
         pool, hints: Hints(pool, queue: TaskQueue(leaseSeconds: 60)), discard: inputs.discard, logger: logger)
     let watch = TaskWatch(pool, logger: logger)
+    let words = WordWatch(pool)
+    try await words.refresh()
+    let refusals = Refusals()
+    let moderate = Moderate(words: words, checkers: checkers, refusals: refusals, pool, logger: logger)
     var services = APIServices(
-        keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), admit: admit, tasks: TaskQuery(pool),
-        watch: watch,
+        keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), moderate: moderate, admit: admit,
+        tasks: TaskQuery(pool), watch: watch,
         cancel: Cancel(
             pool, queue: TaskQueue(leaseSeconds: 60), canStop: { _, _ in provider.reason == nil },
             closed: { watch.tasksClosed() }),
@@ -166,7 +176,7 @@ func withAPI(imageWaitSeconds: Double = 60, _ body: @escaping @Sendable (APIFixt
             try await body(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble,
-                    provider: provider, watch: watch, client: client))
+                    provider: provider, watch: watch, moderate: moderate, words: words, refusals: refusals, client: client))
         }
     }
 }

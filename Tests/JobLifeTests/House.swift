@@ -4,6 +4,7 @@ import Domain
 import Foundation
 import Images
 import Logging
+import Moderation
 import Postgres
 import Providers
 import Queue
@@ -71,6 +72,7 @@ struct House: Sendable {
     let hints: Hints
     let store: WatchedStore
     let closed: Events<Void>
+    let refusals: Refusals
     let group: ServiceGroup
 
     /// Puts a task into the queue and wakes the worker.
@@ -113,7 +115,7 @@ private struct Part: Service {
 /// Runs a worker and a closer on a fresh database for the time of a test, then stops them gracefully.
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
-    operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil,
+    operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8],
     _ test: @escaping @Sendable (House) async throws -> Void
 ) async throws {
@@ -126,6 +128,9 @@ func withHouse(
     let hints = Hints(database.pool, queue: queue)
     let closed = Events<Void>()
     let close = Close(database.pool, queue: queue, announce: { closed.add(()) }, logger: silent)
+    let refusals = Refusals()
+    let moderate = Moderate(
+        words: WordWatch(database.pool), checkers: checkers, refusals: refusals, database.pool, logger: silent)
     let transfers = Transfers(inFlightMax: 4, waitingMax: 4)
     let egress = EgressRule(allowances: customer == nil ? [] : try EgressAllowance.parse("127.0.0.1/32:*"))
     let fetch = InputFetch(
@@ -133,7 +138,7 @@ func withHouse(
         patience: InputPatience(pausesSeconds: [0]))
     let attempt = Attempt(
         routes: Routes(sandbox: FakeProvider(operations: Set(operations), work: work)), inputs: fetch, store: store,
-        close: close, nowSeconds: { 7200 }, logger: silent)
+        moderate: moderate, close: close, nowSeconds: { 7200 }, logger: silent)
     let settings = WorkerSettings(
         node: "house", slots: slots, pollSeconds: 0.1, heartbeatSeconds: heartbeatSeconds, graceSeconds: graceSeconds)
     let worker = Worker(database.pool, queue: queue, attempt: attempt, hints: hints, settings: settings, logger: silent)
@@ -148,7 +153,7 @@ func withHouse(
     let group = ServiceGroup(configuration: .init(services: services, logger: silent))
     let house = House(
         database: database, tenant: tenant, queue: queue, close: close, hints: hints, store: store, closed: closed,
-        group: group)
+        refusals: refusals, group: group)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do { try await test(house) } catch {

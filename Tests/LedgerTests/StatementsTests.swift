@@ -2,6 +2,7 @@ import Admission
 import Callbacks
 import Keys
 import Ledger
+import Moderation
 import Postgres
 import Queue
 import Reports
@@ -13,7 +14,7 @@ extension LedgerSuites {
         static let stages: [(stage: String, statements: [Statement])] = [
             ("Keys", KeysStatements.all), ("Admission", AdmissionStatements.all), ("Queue", QueueStatements.all),
             ("Ledger", LedgerStatements.all), ("Reports", ReportsStatements.all),
-            ("Callbacks", CallbacksStatements.all),
+            ("Callbacks", CallbacksStatements.all), ("Moderation", ModerationStatements.all),
         ]
 
         @Test func everyStatementIsPreparedByTheServicesRoleOnAFreshDatabase() async throws {

@@ -8,11 +8,12 @@ extension SystemTests {
     @Suite struct CrashPointTests {
         /// Doors of money and queue, at which a node dies on a later visit too.
         private static let doors = ["admit_tasks", "claim_tasks", "close_tasks"]
-        /// A node's, but not in a trial: the embedded database's watch, and the secret of a new installation.
-        private static let elsewhere = ["ping", "secret_file"]
+        /// A node's, but not in a trial: the embedded database's watch, the secret of a new installation, and a question that
+        /// is asked only after a checker refused a picture and only read.
+        private static let elsewhere = ["ping", "secret_file", "moderation_picture_key"]
         /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
         /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, `KEY` a
-        /// key, and `SHEET` a price list.
+        /// key, `SHEET` a price list, and `WORD` a rule of the word list.
         private static let commands: [(line: String, effects: [String])] = [
             (
                 "credits grant --account acme --amount 1",
@@ -36,6 +37,11 @@ extension SystemTests {
             ),
             ("limit set --account acme --rpm 1000#", ["limit_find", "limit_set", "commit"]),
             ("task cancel TASK", ["cancel_tasks", "commit"]),
+            (
+                "moderation word add word# --category sexual --level strict",
+                ["moderation_lock", "moderation_count", "moderation_add", "commit"]
+            ),
+            ("moderation word remove WORD", ["moderation_remove"]),
             ("price withdraw VERSION", ["price_withdraw"]),
             ("price load SHEET --group default", ["price_lock", "price_models", "price_planned"]),
             ("callback redeliver 1", ["callback_redeliver", "commit"]),
@@ -58,6 +64,7 @@ extension SystemTests {
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage", "callback_list", "callback_list_account",
             "callback_find", "callback_delivery_list",
+            "moderation_today", "moderation_report",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -128,6 +135,7 @@ extension SystemTests {
                 let versions = forTrials("VERSION", given.versions)
                 let sheets = forTrials("SHEET", given.sheets)
                 let keys = forTrials("KEY", given.keys)
+                let words = forTrials("WORD", ["1", "2"])
                 let failures = await together(4, trials) { trial in
                     let line = trial.line.replacing("#", with: "\(trial.number)")
                         .replacing("CODE", with: given.codes[trial.number - 100])
@@ -135,6 +143,7 @@ extension SystemTests {
                         .replacing("TASK", with: tasks[trial.number] ?? "")
                         .replacing("VERSION", with: versions[trial.number] ?? "")
                         .replacing("KEY", with: keys[trial.number] ?? "")
+                        .replacing("WORD", with: words[trial.number] ?? "")
                         .replacing("SHEET", with: sheets[trial.number] ?? "") + " --idempotency-key trial-\(trial.number)"
                     let dead = try await site.zadmin(line, settings: ["ZIMAGE_CRASH_AT": trial.point])
                     guard dead.ending == .killed(bySignal: SIGKILL) else { throw TestFailure("\(dead)") }

@@ -75,6 +75,8 @@ struct CrashTrial: Sendable {
         if effect == "image_delete" { armed["ZIMAGE_SANDBOX_FAILURE_PERCENT"] = "0" }
         let node = try await Node.start(site, settings: armed, mayDie: true)
         var promised: [String: String] = [:]
+        let refused = #"{"model":"z-image-turbo","prompt":"lolicon"}"#
+        _ = try? await node.submit(key, body: refused, idempotencyKey: "refused")
         for order in Self.orders {
             guard let reply = try? await submit(node, order) else { continue }
             if reply.status == 200 { promised[order] = try reply.taskID() }

@@ -6,6 +6,7 @@ import Images
 import JobLife
 import Keys
 import Ledger
+import Moderation
 import Postgres
 import Providers
 import Queue
@@ -23,7 +24,7 @@ final class CrashPoints: Sendable {
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
-        + CallbacksStatements.all + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
+        + CallbacksStatements.all + ModerationStatements.all + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
 
     /// Every point that a program can get to.
     static let all = Set((effects + statements.map(\.name)).flatMap { ["before \($0)", "after \($0)"] })

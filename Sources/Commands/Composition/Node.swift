@@ -10,6 +10,7 @@ import JobLife
 import Keys
 import Ledger
 import Logging
+import Moderation
 import NIOCore
 import Postgres
 import Providers
@@ -26,6 +27,7 @@ struct Node {
     private let epochs: EpochWatch
     private let uses = KeyUses()
     private let hints: Hints
+    private let moderate: Moderate
     private let admit: Admit
     private let close: Close
     private let announce: Announce
@@ -49,6 +51,9 @@ struct Node {
             try await SecretCheck()(secret, in: pool)
             return secret
         }
+        let words = WordWatch(pool)
+        // Nothing is served before the list is known.
+        _ = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) { try await words.refresh() }
         let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         let queue = TaskQueue(leaseSeconds: settings.leaseSeconds)
@@ -57,6 +62,8 @@ struct Node {
         let store: any ImageStore = if let points { CrashingStore(folder, points) } else { folder }
         let dialects = Dialects(secret: secret, baseURL: settings.publicURL)
         transfers = Transfers()
+        moderate = Moderate(
+            words: words, checkers: settings.moderation.checkers(transfers, settings), refusals: Refusals(), pool, logger: logger)
         hints = Hints(pool, queue: queue)
         let intake = InputIntake(store: store, egress: settings.egress, nowSeconds: nowSeconds)
         admit = Admit(pool, hints: hints, discard: intake.discard, logger: logger)
@@ -81,7 +88,7 @@ struct Node {
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let attempt = Attempt(
-            routes: routes, inputs: fetch, store: store, close: close, nowSeconds: nowSeconds,
+            routes: routes, inputs: fetch, store: store, moderate: moderate, close: close, nowSeconds: nowSeconds,
             logger: logger)
         worker = Worker(
             pool, queue: queue, attempt: attempt, hints: hints, settings: Self.workerSettings(settings), logger: logger)
@@ -89,8 +96,8 @@ struct Node {
             pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
         epochs = EpochWatch(pool)
         var services = APIServices(
-            keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), admit: admit, tasks: TaskQuery(pool),
-            watch: watch,
+            keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), moderate: moderate, admit: admit,
+            tasks: TaskQuery(pool), watch: watch,
             cancel: Cancel(
                 pool, queue: queue, canStop: { routes.provider(model: $0, mode: $1).canCancel }, closed: closed),
             models: ModelCatalog(pool),
@@ -127,6 +134,7 @@ struct Node {
         add(Part { [epochs] in await Self.watchEpochs(epochs) })
         if roles.api { add(Part { [uses, database] in await Self.keepUses(uses, database.pool) }) }
         add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
+        add(Part { [moderate] in await cancelWhenGracefulShutdown { await moderate.run() } })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
         add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
         add(Part { [recover] in await cancelWhenGracefulShutdown { await recover.run() } })

@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import Keys
 import Ledger
+import Moderation
 
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -117,15 +118,17 @@ struct KeyList: OfficeCommand {
     func run(in office: Office) async throws {
         if let account { try await requireAccount(account, in: office) }
         let keys = try await KeyIssuer.list(account: account, in: office.pool)
-        if output.json { return Output.write(JSON.array(keys.map(\.json)).text) }
+        let refused = try await Refusals.today(in: office.pool)
+        if output.json { return Output.write(JSON.array(keys.map { $0.json(refusedToday: refused[$0.id] ?? 0) }).text) }
         var table = Table(
             ("KEY", .right), ("ACCOUNT", .left), ("MODE", .left), ("NAME", .left), ("ENDS IN", .left), ("SCOPES", .left),
-            ("RPM", .right), ("STATE", .left), ("SINCE", .left), ("LAST USED", .left))
+            ("RPM", .right), ("STATE", .left), ("SINCE", .left), ("LAST USED", .left),
+            ("REFUSED TODAY", .right))
         for key in keys {
             table.add(
                 String(key.id), key.account, key.mode, key.name, key.hint, KeyRight.text(key.terms.rights),
                 Output.optional(key.terms.requestsPerMinute), key.state, Output.time(key.createdAt),
-                key.lastUsedAt.map(Output.time) ?? "never")
+                key.lastUsedAt.map(Output.time) ?? "never", String(refused[key.id] ?? 0))
         }
         Output.write(table.text)
     }
@@ -157,7 +160,7 @@ extension KeyListing {
         return "active"
     }
 
-    fileprivate var json: JSON {
+    fileprivate func json(refusedToday: Int64) -> JSON {
         .object([
             ("id", .int(id)), ("account", .string(account)), ("mode", .string(mode)), ("name", .string(name)),
             ("hint", .string(hint)),
@@ -167,6 +170,7 @@ extension KeyListing {
             ("revoked_at", .optional(revokedAt.map(Output.timeText))),
             ("last_used_at", .optional(lastUsedAt.map(Output.timeText))),
             ("rotated_to", rotatedTo.map(JSON.int) ?? .null),
+            ("refused_today", .int(refusedToday)),
         ])
     }
 }

@@ -77,7 +77,7 @@ struct Setting: Sendable {
         databaseURL, databaseConnections, databaseWaitSeconds, data, migrations, secret, host, port, publicURL, node, workers,
         leaseSeconds, graceSeconds, imageWaitSeconds, sandboxSeconds, sandboxFailurePercent, egressAllow, egressCA,
         trustedProxies, creditValue, currency, logLevel, crashAt, config, url, build,
-    ]
+    ] + moderation
 }
 
 /// A setting is missing, misspelt or not what it should be. The value of a secret is never shown.

@@ -27,6 +27,7 @@ struct Settings: Sendable {
     let egressCAFile: String?
     let trustedProxies: AddressList
     let creditValue: CreditValue
+    let moderation: ModerationSettings
     let logLevel: Logger.Level
     /// Nil in normal operation.
     let crashPoints: CrashPoints?
@@ -106,6 +107,7 @@ struct Settings: Sendable {
             throw SettingError(description: "ZIMAGE_TRUSTED_PROXIES: \(error)")
         }
         creditValue = try Self.creditValue(text(.creditValue), currency: text(.currency))
+        moderation = try ModerationSettings { optional($0) ?? "" }
         guard let level = Logger.Level(rawValue: text(.logLevel)) else {
             throw SettingError(description: "ZIMAGE_LOG_LEVEL must be trace, debug, info, notice, warning, error or critical")
         }

@@ -1,6 +1,7 @@
 import Domain
 import Hummingbird
 import JobLife
+import Keys
 
 /// `GET /openai/v1/models` and `GET /openai/v1/models/{id}`.
 struct OpenAIModels {
