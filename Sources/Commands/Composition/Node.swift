@@ -43,17 +43,10 @@ struct Node {
         self.logger = logger
         try VipsLibrary.start()
         let pool = database.pool
-        let secret = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) {
-            try await Self.requireCurrentSchema(settings, database)
-            // A service that was off for months may lack this month's partitions, and the first submit needs them.
-            try await Recover.makePartitions(in: pool)
-            let secret = try SecretFile.load(settings)
-            try await SecretCheck()(secret, in: pool)
-            return secret
-        }
         let words = WordWatch(pool)
-        // Nothing is served before the list is known.
-        _ = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) { try await words.refresh() }
+        let secret = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) {
+            try await Self.prepare(settings, database, words)
+        }
         let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         let queue = TaskQueue(leaseSeconds: settings.leaseSeconds)
@@ -80,11 +73,7 @@ struct Node {
             watch.tasksClosed()
         }
         close = Close(pool, queue: queue, announce: closed, logger: logger)
-        let engine = SandboxEngine(
-            SandboxSettings(
-                durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
-        let sandbox: any ImageProvider = if let points { CrashingProvider(engine, points) } else { engine }
-        let routes = Routes(sandbox: sandbox)
+        let routes = Routes(sandbox: Self.sandbox(settings))
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let attempt = Attempt(
@@ -109,6 +98,25 @@ struct Node {
             trustedProxies: settings.trustedProxies)
         services.imageWaitSeconds = Double(settings.imageWaitSeconds)
         self.services = services
+    }
+
+    /// What has to hold before anything is served.
+    private static func prepare(_ settings: Settings, _ database: OpenDatabase, _ words: WordWatch) async throws -> ServiceSecret {
+        try await requireCurrentSchema(settings, database)
+        // A service that was off for months may lack this month's partitions, and the first submit needs them.
+        try await Recover.makePartitions(in: database.pool)
+        let secret = try SecretFile.load(settings)
+        try await SecretCheck()(secret, in: database.pool)
+        _ = try await words.refresh()
+        return secret
+    }
+
+    private static func sandbox(_ settings: Settings) -> any ImageProvider {
+        let engine = SandboxEngine(
+            SandboxSettings(
+                durationSeconds: settings.sandboxSeconds, failurePercent: settings.sandboxFailurePercent))
+        guard let points = settings.crashPoints else { return engine }
+        return CrashingProvider(engine, points)
     }
 
     private static func workerSettings(_ settings: Settings) -> WorkerSettings {

@@ -71,7 +71,7 @@ struct UnifiedTaskList {
     }
 
     private func batch(_ request: Request) async throws -> Response {
-        let caller = try await request.caller(services.keys)
+        let caller = try await request.caller(services.keys, right: .read)
         let body = try await request.boundedBody()
         let ids = try Fields.decode(Wire.self, from: Data(body.readableBytesView)).ids ?? []
         guard (1...Self.batchMax).contains(ids.count) else {
