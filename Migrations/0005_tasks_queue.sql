@@ -133,7 +133,7 @@ create view task_views as
     select t.id, t.state::text, t.account_id, a.name account, w.mode::text, m.name model, t.dialect, p.rule::text,
         g.name user_group, t.reserved, t.settled, t.created_at, t.started_at, t.finished_at,
         case when t.state = 'completed' then 100 else coalesce(l.progress, 0) end::int progress, m.estimated_seconds,
-        t.error_code, t.error_message, t.images::text, t.callback_url
+        t.error_code, t.error_message, t.images::text, t.callback_url, t.request::text
     from tasks t join accounts a on a.id = t.account_id join wallets w on w.id = t.wallet_id
         join models m on m.id = t.model_id join prices p on p.id = t.price_id join user_groups g on g.id = t.group_id
         left join leases l on l.task_id = t.id;

@@ -28,6 +28,10 @@ struct APIError: Error {
     /// More members of the error, such as figures.
     var figures: [(String, JSON)] = []
     var retryAfterSeconds: Int?
+    /// Whether it is that no key was sent at all, for which a dialect may have a word of its own.
+    var isKeyMissing = false
+    /// What nobody foresaw, for the log.
+    var cause: (any Error)?
     /// Headers besides those that every failure has.
     var headers: HTTPFields = [:]
 
@@ -46,6 +50,12 @@ struct APIError: Error {
         case .internalError: .internalServerError
         case .unavailable: .serviceUnavailable
         }
+    }
+
+    /// The message and what to do next, for dialects with one text for both.
+    var advice: String {
+        guard let suggestion else { return message }
+        return "\(message.hasSuffix(".") ? String(message.dropLast()) : message); suggestion: \(suggestion)"
     }
 
     static func invalid(_ param: String?, _ message: String) -> APIError {
@@ -90,6 +100,7 @@ extension APIError {
         switch error {
         case .missing, .invalid, .revoked, .expired:
             self.init(kind: .unauthenticated, message: error.description)
+            isKeyMissing = error == .missing
         case .accountSuspended: self.init(kind: .forbidden, message: error.description)
         case .addressForbidden:
             self.init(kind: .forbidden, message: error.description, code: "key_address_not_allowed")

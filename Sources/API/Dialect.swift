@@ -4,6 +4,18 @@ import Hummingbird
 import Images
 import Reports
 
+/// What every dialect is made from.
+struct DialectBasis: Sendable {
+    /// For ids.
+    let codes: TaskCode
+    /// For results.
+    let links: SignedLinks
+    /// For results that replies hold themselves.
+    let store: any ImageStore
+    /// Seconds since 1970.
+    let nowSeconds: @Sendable () -> Int64
+}
+
 /// A wire format for the same jobs: its routes, its words for tasks and its shape of failures. Each is a folder in
 /// `Dialects/`, and a new one is added to ``Dialects/types`` and nowhere else.
 protocol Dialect: Sendable {
@@ -12,10 +24,7 @@ protocol Dialect: Sendable {
     /// Paths that begin with one of these are this dialect's, also those that lead nowhere.
     static var prefixes: [String] { get }
 
-    /// - Parameters:
-    ///   - codes: for ids.
-    ///   - links: for results.
-    init(codes: TaskCode, links: SignedLinks)
+    init(_ basis: DialectBasis)
 
     /// Adds the routes.
     func add(to router: Router<APIContext>, _ services: APIServices)
@@ -23,7 +32,7 @@ protocol Dialect: Sendable {
     /// the second that the task was made, where the id tells it.
     func id(_ text: String) -> (id: TaskID, createdSeconds: Int64?)?
     /// The body of a callback.
-    func callbackBody(_ task: TaskView) -> [UInt8]
+    func callbackBody(_ task: TaskView) async throws -> [UInt8]
     /// The answer to a failure.
     static func failure(_ error: APIError, requestID: String) -> Response
 }

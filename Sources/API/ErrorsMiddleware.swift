@@ -19,10 +19,10 @@ struct ErrorsMiddleware: RouterMiddleware {
             response = try await next(request, context)
         } catch {
             let failure = APIError(error)
-            if failure == nil {
+            if failure == nil || failure?.cause != nil {
                 logger.error(
                     "a request failed",
-                    metadata: ["request": "\(requestID)", "path": "\(request.uri.path)", "error": "\(error)"])
+                    metadata: ["request": "\(requestID)", "path": "\(request.uri.path)", "error": "\(failure?.cause ?? error)"])
             }
             response = Dialects.failure(failure ?? .unforeseen, path: request.uri.path, requestID: requestID)
         }

@@ -41,12 +41,36 @@ enum Fields {
     }
 }
 
+/// A value of which only matters whether there is one: null, `{}`, `[]`, false and an empty text are none.
+struct Presence: Decodable {
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    let isGiven: Bool
+
+    init(from decoder: any Decoder) throws {
+        if let members = try? decoder.container(keyedBy: AnyKey.self) {
+            isGiven = !members.allKeys.isEmpty
+        } else if let list = try? decoder.unkeyedContainer() {
+            isGiven = !list.isAtEnd
+        } else {
+            let value = try decoder.singleValueContainer()
+            isGiven = !(value.decodeNil() || (try? value.decode(String.self)) == "" || (try? value.decode(Bool.self)) == false)
+        }
+    }
+}
+
 extension KeyedDecodingContainer {
     /// A field of the right type, or nil where it is absent or null.
     /// - Parameter word: what it must be, for the message.
     func field<T: Decodable>(_ key: Key, _ type: T.Type, _ word: String) throws -> T? {
         do { return try decodeIfPresent(type, forKey: key) } catch let error as APIError { throw error } catch {
-            throw APIError.invalid(key.stringValue, "\(key.stringValue) must be \(word).")
+            let path = (codingPath + [key]).map(\.stringValue).joined(separator: ".")
+            throw APIError.invalid(path, "\(path) must be \(word).")
         }
     }
 }

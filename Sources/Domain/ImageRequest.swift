@@ -16,11 +16,12 @@ public struct ImageRequest: Sendable, Equatable, Codable {
     public var nsfwCheck: Bool
     /// The pictures to start from; nil when the picture is drawn from the prompt alone.
     public var inputs: ImageInputs?
+    private var inline: Bool?
 
     /// A request whose values have been checked by its dialect.
     public init(
         prompt: String, sizeText: String?, size: ImageSize, seed: Int64, format: ImageFormat, nsfwCheck: Bool,
-        inputs: ImageInputs? = nil
+        inputs: ImageInputs? = nil, isInline: Bool = false
     ) {
         self.prompt = prompt
         self.sizeText = sizeText
@@ -30,10 +31,11 @@ public struct ImageRequest: Sendable, Equatable, Codable {
         self.format = format
         self.nsfwCheck = nsfwCheck
         self.inputs = inputs
+        inline = isInline ? true : nil
     }
 
     private enum CodingKeys: String, CodingKey {
-        case prompt, width, height, seed, format, inputs
+        case prompt, width, height, seed, format, inputs, inline
         case sizeText = "size"
         case nsfwCheck = "nsfw_check"
     }
@@ -44,13 +46,16 @@ public struct ImageRequest: Sendable, Equatable, Codable {
     /// What is done.
     public var operation: TaskOperation { inputs?.operation ?? .generate }
 
-    /// The text that is stored with the task: members in a fixed order, and `inputs` only where there are some.
+    /// Whether replies hold the picture itself instead of a link to it.
+    public var isInline: Bool { inline ?? false }
+
+    /// The text that is stored with the task: members in a fixed order, and the last two only where they say something.
     public var storedText: String {
         JSON.object([
             ("prompt", .string(prompt)), ("size", .optional(sizeText)), ("width", .int(Int64(width))),
             ("height", .int(Int64(height))), ("seed", .int(seed)), ("format", .string(format.rawValue)),
             ("nsfw_check", .bool(nsfwCheck)),
-        ] + (inputs.map { [("inputs", $0.json)] } ?? [])).text
+        ] + (inputs.map { [("inputs", $0.json)] } ?? []) + (isInline ? [("inline", .bool(true))] : [])).text
     }
 }
 

@@ -2,8 +2,12 @@
 public enum Limits {
     /// A prompt, in characters (Unicode scalars), as the unified dialect promises.
     public static let promptCharactersMax = 2000
+    /// The same in the zimageturbo.ai dialect.
+    public static let promptCharactersMaxZImageTurbo = 1000
     /// A side of a picture in the unified dialect, in pixels.
     public static let sidePixels = 376...1536
+    /// The same in the v3 dialect.
+    public static let sidePixelsV3 = 256...1536
     /// Seeds that a customer may ask for.
     public static let seeds: ClosedRange<Int64> = 1...2_147_483_647
     /// A request body, in bytes: a prompt of 2,000 characters and a callback address need less than 32 KiB.
@@ -18,6 +22,8 @@ public enum Limits {
     public static let inputSidePixels = 64...4096
     /// An `Idempotency-Key`, in characters.
     public static let idempotencyKeyCharactersMax = 255
+    /// A picture that a reply holds itself, in bytes; of a larger one it holds the link.
+    public static let inlineImageBytesMax = 8 * 1024 * 1024
     /// How long a picture and its link live.
     public static let linkSeconds = 24 * 3600
     /// One encoded picture, in bytes.

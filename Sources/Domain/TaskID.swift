@@ -17,7 +17,7 @@ public struct TaskCode: Sendable {
     private static let mask: UInt64 = (1 << 21) - 1
     private static let alphabet = Array("0123456789abcdefghijklmnopqrstuvwxyz".utf8)
 
-    private let roundKeys: [UInt64]
+    let roundKeys: [UInt64]
 
     /// - Parameter key: 32 bytes of the service's secret.
     public init(key: [UInt8]) {
@@ -64,12 +64,14 @@ public struct TaskCode: Sendable {
         return left << Self.halfBits | right
     }
 
-    /// The finalizer of SplitMix64, keyed.
-    private func mix(_ half: UInt64, _ key: UInt64) -> UInt64 {
-        var word = (half &+ key) &* 0x9e37_79b9_7f4a_7c15
+    private func mix(_ half: UInt64, _ key: UInt64) -> UInt64 { Self.scramble(half &+ key) & Self.mask }
+
+    /// The finalizer of SplitMix64.
+    static func scramble(_ value: UInt64) -> UInt64 {
+        var word = value &* 0x9e37_79b9_7f4a_7c15
         word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
         word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return (word ^ (word >> 31)) & Self.mask
+        return word ^ (word >> 31)
     }
 }
 

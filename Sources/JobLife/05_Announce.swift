@@ -23,7 +23,7 @@ public final class Announce: Sendable {
     private let sender: CallbackSender
     private let secrets: CallbackSecrets
     private let egress: EgressRule
-    private let render: @Sendable (TaskView) -> [UInt8]
+    private let render: @Sendable (TaskView) async throws -> [UInt8]
     private let outbox = Outbox()
     private let reports = ReportBook()
     private let signal = Signal()
@@ -36,7 +36,7 @@ public final class Announce: Sendable {
     ///   - render: the reply to a query for the task, in its dialect: the callback's body.
     public init(
         _ pool: ConnectionPool, sender: CallbackSender, secret: ServiceSecret, egress: EgressRule,
-        render: @escaping @Sendable (TaskView) -> [UInt8], logger: Logger
+        render: @escaping @Sendable (TaskView) async throws -> [UInt8], logger: Logger
     ) {
         self.pool = pool
         self.sender = sender
@@ -101,7 +101,7 @@ public final class Announce: Sendable {
             // The rule was narrowed after the task was submitted.
             return (.failed(status: nil, reason: .addressNotPermitted), .zero)
         }
-        let body = render(task)
+        let body = try await render(task)
         let timestamp = String(Int(Date().timeIntervalSince1970))
         let signatures = try await secrets.current(of: task.accountID, in: pool).map {
             $0.signature(id: callback.headerID, timestamp: timestamp, body: body)

@@ -43,4 +43,9 @@ public struct TaskView: Sendable {
     public let imagesText: String?
     /// Where its end is announced.
     public let callbackURL: String?
+    /// What the customer asked for, as it is stored.
+    public let requestText: String
+
+    /// What the customer asked for.
+    public var request: ImageRequest? { try? JSONDecoder().decode(ImageRequest.self, from: Data(requestText.utf8)) }
 }

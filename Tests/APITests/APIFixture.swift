@@ -24,6 +24,7 @@ struct APIFixture: Sendable {
     /// Where the store keeps its pictures.
     let folder: String
     let links: SignedLinks
+    let dialects: Dialects
     let clock: TestClock
     let trouble: Trouble
     /// Why no provider can stop its work, nil when they can.
@@ -154,6 +155,8 @@ func withAPI(
     try await words.refresh()
     let refusals = Refusals()
     let moderate = Moderate(words: words, checkers: checkers, refusals: refusals, pool, logger: logger)
+    let dialects = Dialects(
+        codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links, store: store, nowSeconds: { clock.now })
     var services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), moderate: moderate, admit: admit,
         tasks: TaskQuery(pool), watch: watch,
@@ -163,7 +166,7 @@ func withAPI(
         models: ModelCatalog(pool),
         credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
         inputs: inputs, links: links,
-        dialects: Dialects(codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links), egress: EgressRule(),
+        dialects: dialects, egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     services.imageWaitSeconds = imageWaitSeconds
     let router = APIRoutes.router(services)
@@ -175,8 +178,9 @@ func withAPI(
         try await Application(router: router, logger: logger).test(.router) { client in
             try await body(
                 APIFixture(
-                    database: database, store: store, folder: folder, links: links, clock: clock, trouble: trouble,
-                    provider: provider, watch: watch, moderate: moderate, words: words, refusals: refusals, client: client))
+                    database: database, store: store, folder: folder, links: links, dialects: dialects, clock: clock,
+                    trouble: trouble, provider: provider, watch: watch, moderate: moderate, words: words, refusals: refusals,
+                    client: client))
         }
     }
 }

@@ -88,6 +88,14 @@ import Testing
         #expect(error.code.utf8.allSatisfy { (97...122).contains($0) || $0 == 95 })
     }
 
+    @Test func onlyAnInlineRequestSaysSo() throws {
+        let request = ImageRequest(
+            prompt: "a", sizeText: nil, size: .standard, seed: 7, format: .webp, nsfwCheck: true, isInline: true)
+        #expect(request.storedText.hasSuffix(#""nsfw_check":true,"inline":true}"#))
+        let read = try JSONDecoder().decode(ImageRequest.self, from: Data(request.storedText.utf8))
+        #expect(read == request && read.isInline)
+    }
+
     @Test func largeSeedIsExact() throws {
         let request = ImageRequest(
             prompt: "a", sizeText: nil, size: .standard, seed: .max, format: .png, nsfwCheck: false)

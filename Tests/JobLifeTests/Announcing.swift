@@ -32,7 +32,7 @@ func announcing(
     let transfers = Transfers(inFlightMax: places, waitingMax: 4)
     let announce = Announce(
         database.pool, sender: CallbackSender(transfers: transfers, egress: rule, caFile: customer.caFile),
-        secret: Tenant.secret, egress: rule, render: rendered, logger: silent)
+        secret: Tenant.secret, egress: rule, render: { rendered($0) }, logger: silent)
     let runner = Task { await announce.run() }
     announce.tasksClosed()
     let result: Result<Void, any Error>

@@ -64,7 +64,7 @@ struct CallbackList: OfficeCommand {
             throw CommandError("--task names one callback: leave out --account and --state")
         }
         guard let id = names.id(task), let callback = try await CallbackBook().callback(of: id, in: office.pool),
-            names.idText(id, callback.taskCreatedAt) == task
+            names.isID(task, of: id, callback.taskCreatedAt)
         else { throw CommandError("there is no callback of a task '\(task)': it has none, has not ended, or is not there") }
         return [callback]
     }

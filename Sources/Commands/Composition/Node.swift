@@ -53,7 +53,7 @@ struct Node {
         let points = settings.crashPoints
         let folder = FolderStore(folder: "\(settings.dataFolder)/images")
         let store: any ImageStore = if let points { CrashingStore(folder, points) } else { folder }
-        let dialects = Dialects(secret: secret, baseURL: settings.publicURL)
+        let dialects = Dialects(secret: secret, baseURL: settings.publicURL, store: store, nowSeconds: nowSeconds)
         transfers = Transfers()
         moderate = Moderate(
             words: words, checkers: settings.moderation.checkers(transfers, settings), refusals: Refusals(), pool, logger: logger)
@@ -64,7 +64,7 @@ struct Node {
             pool,
             sender: CallbackSender(
                 transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch),
-            secret: secret, egress: settings.egress, render: { dialects.callbackBody($0) }, logger: logger)
+            secret: secret, egress: settings.egress, render: { try await dialects.callbackBody($0) }, logger: logger)
         self.announce = announce
         let watch = TaskWatch(pool, logger: logger)
         self.watch = watch

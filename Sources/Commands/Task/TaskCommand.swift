@@ -18,7 +18,7 @@ struct TaskShow: OfficeCommand {
     func run(in office: Office) async throws {
         let names = try Dialects(office)
         guard let number = names.id(id), let task = try await ReportBook().task(number, in: office.pool),
-            names.idText(task.id, task.createdAt) == id
+            names.isID(id, of: task.id, task.createdAt)
         else { throw CommandError("there is no task '\(id)': see `zadmin task list`") }
         if output.json { return Output.write(task.json(names).text) }
         var table = Table(("FIELD", .left), ("VALUE", .left))

@@ -12,9 +12,9 @@ struct OpenAIDialect: Dialect {
     private let tasks: UnifiedTask
     private let links: SignedLinks
 
-    init(codes: TaskCode, links: SignedLinks) {
-        tasks = UnifiedTask(codes: codes, links: links)
-        self.links = links
+    init(_ basis: DialectBasis) {
+        tasks = UnifiedTask(codes: basis.codes, links: basis.links)
+        links = basis.links
     }
 
     func add(to router: Router<APIContext>, _ services: APIServices) {

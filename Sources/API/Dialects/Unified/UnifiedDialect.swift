@@ -10,7 +10,7 @@ struct UnifiedDialect: Dialect {
 
     private let tasks: UnifiedTask
 
-    init(codes: TaskCode, links: SignedLinks) { tasks = UnifiedTask(codes: codes, links: links) }
+    init(_ basis: DialectBasis) { tasks = UnifiedTask(codes: basis.codes, links: basis.links) }
 
     func add(to router: Router<APIContext>, _ services: APIServices) {
         UnifiedRoutes(services: services, tasks: tasks).add(to: router)

@@ -44,8 +44,7 @@ struct UnifiedTask: Sendable {
                 ("code", .string(task.errorCode ?? "unknown_error")), ("message", .optional(task.errorMessage)),
             ])))
         }
-        let left = task.state.isFinal ? 0 : Int64(task.estimatedSeconds) * Int64(100 - task.progress) / 100
-        rest.append(("task_info", .object([("can_cancel", .bool(canCancel)), ("estimated_time", .int(left))])))
+        rest.append(("task_info", .object([("can_cancel", .bool(canCancel)), ("estimated_time", .int(task.secondsLeft))])))
         rest.append(("type", .string("image")))
         var usage: [(String, JSON)] = [
             ("billing_rule", .string(task.rule.rawValue)), ("credits_reserved", .credits(task.reserved)),
@@ -60,7 +59,7 @@ struct UnifiedTask: Sendable {
     /// The task in a list.
     func listed(_ task: TaskView) -> JSON {
         let duration = task.startedAt.flatMap { task.finishedAt?.timeIntervalSince($0) }
-        let count = paths(task).count
+        let count = task.imagePaths.count
         return .object([
             ("id", .string(idText(task.id, task.createdAt))), ("model", .string(task.model)), ("type", .string("image")),
             ("status", .string(task.state.rawValue)), ("progress", .int(Int64(task.progress))),
@@ -98,16 +97,7 @@ struct UnifiedTask: Sendable {
 
     private static func seconds(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970.rounded(.down)) }
 
-    private struct StoredImage: Decodable { let path: String }
-
-    private func paths(_ task: TaskView) -> [ImagePath] {
-        let data = Data((task.imagesText ?? "[]").utf8)
-        let images = (try? JSONDecoder().decode([StoredImage].self, from: data)) ?? []
-        return images.compactMap { ImagePath($0.path) }
-    }
-
     private func results(_ task: TaskView) -> [JSON] {
-        let expires = Self.seconds(task.finishedAt ?? task.createdAt) + Int64(Limits.linkSeconds)
-        return paths(task).map { .string(links.link(to: $0, expiresSeconds: expires)) }
+        task.imagePaths.map { .string(links.link(to: $0, expiresSeconds: task.linksExpireSeconds)) }
     }
 }
