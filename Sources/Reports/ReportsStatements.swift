@@ -29,7 +29,8 @@ public enum ReportsStatements {
     /// Some tasks by their numbers.
     static let batch = Statement("task_batch", "select * from task_views where id = any($1) order by id desc")
     /// Which tasks of a wallet are on a page, and how many there are of their kind in the window that one page looks at,
-    /// which is ``TaskPage/windowMax``.
+    /// which is ``TaskPage/windowMax``. The order by both columns is one that only the wallet's index has: by the primary
+    /// key a wallet of old tasks would be looked for among everybody's.
     static let page = Statement(
         "task_page",
         """
@@ -40,8 +41,9 @@ public enum ReportsStatements {
             from (
                 select t.id, ($3::text is null or t.state::text = $3)
                     and ($4::text is null or t.model_id = (select id from models where name = $4)) wanted
-                from tasks t where t.wallet_id = $1 and t.id < coalesce($2::bigint, 9223372036854775807)
-                order by t.id desc limit 10000) w) s
+                from tasks t
+                where (t.wallet_id, t.id) < ($1, coalesce($2::bigint, 9223372036854775807)) and t.wallet_id >= $1
+                order by t.wallet_id desc, t.id desc limit 10000) w) s
             left join lateral unnest(s.ids[$5::int + 1 : $5::int + $6::int]) p (id) on true
         """)
     /// More rows than this are refused, because a sum over a part of them would pass for the total.

@@ -20,6 +20,7 @@ import Testing
         try #require(try reply.json()["data"] as? [String: Any], "\(reply.text)")
     }
 
+    // apis.md 3.5: GET /v1/credits.
     @Test func theBalanceHasTheShapeThatClientsKnow() async throws {
         try await withAPI { api in
             let acme = try await Tenant.make(api.database)

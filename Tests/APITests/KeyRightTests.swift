@@ -20,6 +20,14 @@ import Testing
                     ("read", try await api.send(.get, "/v1/tasks/\(id)", key: key.keyText)),
                     ("read", try await api.send(.get, "/v1/credits", key: key.keyText)),
                     ("read", try await api.send(.get, "/v1/credits/history", key: key.keyText)),
+                    ("read", try await api.send(.get, "/v1/tasks", key: key.keyText)),
+                    ("read", try await api.send(.get, "/v1/models", key: key.keyText)),
+                    (
+                        "read",
+                        try await api.send(
+                            .post, "/v1/tasks/batch", key: key.keyText, body: Array(#"{"task_ids":["\#(id)"]}"#.utf8))
+                    ),
+                    ("generate", try await api.send(.post, "/v1/tasks/abc/cancel", key: key.keyText)),
                     ("generate", try await api.submit("{}", key: key.keyText)),
                     ("generate", try await api.send(.post, "/v1/credits/redeem", key: key.keyText, body: [])),
                 ]

@@ -9,6 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct MoneyTests {
     private static let body = #"{"model":"z-image-turbo","prompt":"a cat","size":"376x376"}"#
 
+    // apis.md 3.3: 402 insufficient_quota_error, with the figures that clients know.
     @Test func aLackOfCreditComesWithFigures() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database, credits: "0.0259")
@@ -78,6 +79,7 @@ import Testing
         }
     }
 
+    // apis.md 3.3: 429 rate_limit_error, Retry-After.
     @Test func aRateLimitTellsWhereTheCallerStands() async throws {
         try await withAPI { api in
             // One request a minute and two at once, so that no slow machine sees a third go through.
@@ -117,6 +119,7 @@ import Testing
         }
     }
 
+    // apis.md 3.1: Idempotency-Key, answered again with Idempotency-Replayed: true.
     @Test func aRepeatedKeyGetsTheSameBytes() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)
@@ -151,6 +154,7 @@ import Testing
         }
     }
 
+    // apis.md 3.1: idempotency_conflict.
     @Test func aKeyForAnotherRequestIsAConflict() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)

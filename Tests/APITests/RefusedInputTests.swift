@@ -153,11 +153,17 @@ private struct Wrong: Sendable {
             let tenant = try await Tenant.make(api.database)
             let narrow = try await Tenant.make(api.database)
             try await api.database.rows("update api_keys set models = '{other}' where id = \(narrow.keyID)")
+            try await api.database.rows("insert into models (name) values ('unpriced')")
             var table = [
                 Wrong(
                     name: "an unknown model", key: tenant.keyText,
                     body: Self.bytes(#"{"model":"z-image-ultra","prompt":"a cat"}"#), status: 404,
                     type: "not_found_error", param: "model", suggestion: "z-image-turbo"),
+                // apis.md 3.3: 503 service_unavailable_error.
+                Wrong(
+                    name: "a model without a price", key: tenant.keyText,
+                    body: Self.bytes(#"{"model":"unpriced","prompt":"a cat"}"#), status: 503,
+                    type: "service_unavailable_error", param: "model", suggestion: "ask the operator"),
                 Wrong(
                     name: "a forbidden model", key: narrow.keyText, body: Self.bytes(Self.body("")), status: 403,
                     type: "permission_error", param: "model"),

@@ -9,7 +9,7 @@ extension SystemTests {
         @Test func aStreamShowsTheWorkOfAnotherNode() async throws {
             try await Site.with { site in
                 try await site.makeAccount("acme", credits: "1")
-                let key = try await site.issueKey("acme")
+                let key = try await site.issueKey("acme", "--ip 127.0.0.0/8")
                 let api = try await Node.start(site, roles: "api")
                 let id = try await api.submit(key).taskID()
                 let stream = try EventStream(api, task: id, key: key)

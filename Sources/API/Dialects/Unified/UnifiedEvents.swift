@@ -27,11 +27,13 @@ struct UnifiedEvents: Sendable {
     /// - Throws: ``TaskWatch/Refusal``, as long as it can be told as a status.
     func response(_ task: TaskView) throws -> Response {
         try lookup.services.watch.checkRoom()
+        // The body is written when the middleware is done, and its key is looked at again: from the same place.
+        let keyed = KeyedRequest.current
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .named("X-Accel-Buffering"): "no"],
             body: ResponseBody { writer in
-                do { try await follow(task, &writer) } catch let failure where APIError(failure) != nil {
+                do { try await follow(task, from: keyed, &writer) } catch let failure where APIError(failure) != nil {
                     let error = UnifiedErrors.json(APIError(failure) ?? .unforeseen, requestID: requestID)
                     try await writer.write(Self.event("error", error))
                 }
@@ -40,7 +42,7 @@ struct UnifiedEvents: Sendable {
     }
 
     @concurrent
-    private func follow(_ task: TaskView, _ writer: inout any ResponseBodyWriter) async throws {
+    private func follow(_ task: TaskView, from keyed: KeyedRequest?, _ writer: inout any ResponseBodyWriter) async throws {
         let deadline = ContinuousClock.now + .seconds(Self.secondsMax)
         var seen = task
         try await writer.write(event(seen))
@@ -51,7 +53,7 @@ struct UnifiedEvents: Sendable {
             let changed = try await lookup.services.watch.task(seen.id, atMost: left) {
                 $0.state != state || $0.progress != progress
             }
-            try await checkKey()
+            try await KeyedRequest.$current.withValue(keyed) { try await checkKey() }
             if let changed { seen = changed }
             try await writer.write(changed.map(event) ?? Self.comment)
         }
