@@ -196,26 +196,28 @@ import Testing
     /// Pages that a claim looks at: with a backlog of 100,000 of one account hardly more than with a few, also where the
     /// planner has never heard of the table.
     @Test func aClaimCostsTheSameWhateverTheBacklog() async throws {
-        func pages(_ database: TestDatabase) async throws -> Int {
-            let plan = try await database.rows(
-                "explain (analyze, buffers, timing off, format text) select * from claim_callbacks(100, 0, 4, 600)")
+        let again = "update callbacks set taken = 0, next_at = now() where account_id <> 2 or taken > 0"
+        /// What a session looks at that has made its plans; making them looks into the catalogs.
+        func pages(_ session: Connection) async throws -> Int {
+            var plan: [[String?]] = []
+            for _ in 0..<2 {
+                _ = try await session.runText(again)
+                plan = try await session.runText(
+                    "explain (analyze, buffers, timing off, format text) select * from claim_callbacks(100, 0, 4, 600)")
+            }
             let line = try #require(plan.compactMap { $0[0] }.first { $0.contains("Buffers: shared") })
             return try #require(line.firstMatch(of: /hit=([0-9]+)/).flatMap { Int($0.1) })
         }
         for isAnalyzed in [false, true] {
             let database = try await TestDatabase.fresh(connectionsMax: 1)
+            let session = try await Connection.open(database.ownerAddress)
             for account in [1, 3] { try await due(database, account: account, count: 6) }
-            _ = try await pages(database)
-            try await database.rows("update callbacks set taken = 0, next_at = now()")
-            let few = try await pages(database)
+            let few = try await pages(session)
             try await due(database, account: 2, count: 100_000)
             if isAnalyzed { try await database.rows("analyze callbacks") }
-            try await database.rows("update callbacks set taken = 0, next_at = now() where account_id <> 2")
-            let many = try await pages(database)
+            let many = try await pages(session)
             // One account more, and trees of two more levels.
             #expect(many < 3 * few + 100, "\(many) pages instead of \(few)")
-            let full = try await pages(database)
-            #expect(full < many, "\(full) pages when the accounts are full, \(many) before")
             let taken = "select string_agg(n::text, ' ') from (select count(*) n from callbacks where taken > 0 group by account_id) s"
             #expect(try await database.rows(taken) == [["4 4 4"]])
         }
