@@ -71,7 +71,7 @@ extension APIError {
         case let error as KeyError: self.init(error)
         case let error as ModerationRefusal: self.init(error)
         case let error as AdmitError: self.init(error)
-        case let error as InputError: self.init(error)
+        case let error as InputError: self.init(input: error)
         case is TaskWatch.Refusal: self = .tooManyWaiters
         case let error as PostgresError where error.isUnavailable: self = .databaseAway
         case is NIOTooManyBytesError: self = .bodyTooLarge

@@ -45,7 +45,7 @@ extension APIError {
         suggestion: "retry after 2 seconds, or name the pictures by URL", retryAfterSeconds: 2)
 
     /// A fault in the pictures of a request; `names` are the dialect's own names of the fields.
-    init(_ error: InputError, names: [InputField: String] = [:]) {
+    init(input error: InputError, names: [InputField: String] = [:]) {
         let name = names[error.field] ?? error.field.rawValue
         self.init(
             kind: error.fault == .fileTooLarge ? .tooLarge : .invalidRequest, message: error.message(naming: name), param: name)

@@ -216,7 +216,7 @@ import Testing
         (.sizeOutOfRange, "IMAGE_EXCEEDS_MAX_RESOLUTION"), (.sizeMismatch, "INVALID_IMAGE_SIZE"),
     ] as [(InputError.Fault, String)])
     func picturesHaveReasons(fault: InputError.Fault, reason: String) {
-        var failure = APIError(InputError(fault, .image, "It is wrong."))
+        var failure = APIError(input: InputError(fault, .image, "It is wrong."))
         failure.code = V3Errors.reason(fault)
         #expect(V3Errors.words(failure) == (reason, 400))
     }

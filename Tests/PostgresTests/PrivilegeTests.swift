@@ -17,15 +17,17 @@ import TestSupport
         #expect(try await ledgerDrift(database) == [])
     }
 
-    @Test func serviceMayDeleteNothing() async throws {
+    @Test func serviceMayDeleteNothingOfTheMoney() async throws {
         let database = try await TestDatabase.fresh(connectionsMax: 1)
         let granted = try await database.rows(
             """
             select c.relname, p from pg_class c, unnest(array['DELETE', 'TRUNCATE', 'TRIGGER']) p
             where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
                 and has_table_privilege('zimage_service', c.oid, p)
+            order by 1
             """)
-        #expect(granted == [])
+        // What is no record: the log of deliveries is kept for a month, and a secret that was replaced ends.
+        #expect(granted == [["callback_deliveries", "DELETE"], ["callback_secrets", "DELETE"]])
         let money = try await database.rows(
             """
             select c.relname, p from pg_class c, unnest(array['INSERT', 'UPDATE']) p

@@ -39,7 +39,7 @@ struct OpenAIImages {
                 image: edit.image, transparencyMask: edit.mask, strength: edit.fields.strength)
             let size = asked.size ?? imageSize.map { AspectRatio.nearest(to: $0).size } ?? .standard
             return (asked, asked.checked(size: size, inputs: inputs, also: edit.canonical))
-        } catch let error as InputError { throw APIError(error, names: [.image: "image"]) }
+        } catch let error as InputError { throw APIError(input: error, names: [.image: "image"]) }
     }
 
     private func answer(

@@ -30,7 +30,7 @@ struct V3Routes {
             checked.image.inputs = try await services.inputs.checked(
                 image: wire.imageURL, mask: wire.mask, strength: wire.strength)
         } catch let error as InputError {
-            var failure = APIError(error)
+            var failure = APIError(input: error)
             failure.code = V3Errors.reason(error.fault)
             throw failure
         }
