@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Links to pictures: no key, but a signature and a day.
-@Suite(.timeLimit(.minutes(1))) struct ImageLinkTests {
+@Suite(.timeLimit(.minutes(5))) struct ImageLinkTests {
     private static let base = "https://images.test"
 
     private func withLink(

@@ -10,7 +10,7 @@ import Testing
 @testable import API
 
 /// Submits with pictures to start from, in the unified dialect.
-@Suite(.timeLimit(.minutes(1))) struct InputPictureTests {
+@Suite(.timeLimit(.minutes(5))) struct InputPictureTests {
     private static let picture = TestPictures.png(width: 64, height: 64, 10, 20, 30)
     private static let mask = TestPictures.mask(width: 64, height: 64, whiteColumns: 8)
 

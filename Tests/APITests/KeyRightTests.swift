@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A key does what it may, and an answer to what it may not says what is missing.
-@Suite(.timeLimit(.minutes(1))) struct KeyRightTests {
+@Suite(.timeLimit(.minutes(5))) struct KeyRightTests {
     private static let body = #"{"model":"z-image-turbo","prompt":"a cat","size":"376x376"}"#
 
     @Test func eachRouteNeedsItsRight() async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `GET /v1/models`: what a key may use, with the prices in force.
-@Suite(.timeLimit(.minutes(1))) struct ModelsTests {
+@Suite(.timeLimit(.minutes(5))) struct ModelsTests {
     private func names(_ key: String, _ api: APIFixture) async throws -> [String] {
         let reply = try await api.send(.get, "/v1/models", key: key)
         #expect(reply.status == 200)

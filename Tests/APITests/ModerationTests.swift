@@ -9,7 +9,7 @@ import Testing
 @testable import JobLife
 
 /// What a customer meets whose prompt is not permitted.
-@Suite(.timeLimit(.minutes(1))) struct ModerationTests {
+@Suite(.timeLimit(.minutes(5))) struct ModerationTests {
     private static func body(_ prompt: String, strict: Bool = false) -> String {
         JSON.object([
             ("model", .string("z-image-turbo")), ("prompt", .string(prompt)), ("size", .string("376x376")), ("nsfw_check", .bool(strict)),

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Credits, rate limits and idempotency keys, as a customer meets them.
-@Suite(.timeLimit(.minutes(1))) struct MoneyTests {
+@Suite(.timeLimit(.minutes(5))) struct MoneyTests {
     private static let body = #"{"model":"z-image-turbo","prompt":"a cat","size":"376x376"}"#
 
     // apis.md 3.3: 402 insufficient_quota_error, with the figures that clients know.

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Edits: pictures as files and in JSON, and the mask whose transparent pixels are the ones to edit.
-@Suite(.timeLimit(.minutes(2))) struct OpenAIEditTests {
+@Suite(.timeLimit(.minutes(5))) struct OpenAIEditTests {
     private static let prompt = [("prompt", "a dog")]
 
     @Test(arguments: ["image", "image[]"]) func aFormWithAPicture(name: String) async throws {

@@ -9,7 +9,7 @@ import Testing
 
 /// What the OpenAI dialect refuses: the status by which the client picks its exception, the four members of the error, and
 /// nothing changed. Rows as in apis.md 5.8.
-@Suite(.timeLimit(.minutes(2))) struct OpenAIRefusedTests {
+@Suite(.timeLimit(.minutes(5))) struct OpenAIRefusedTests {
     private struct Row: Sendable {
         let name: String
         var method = HTTPRequest.Method.post

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The OpenAI dialect as apis.md 5.8 has it: good requests, and what becomes of their tasks.
-@Suite(.timeLimit(.minutes(2))) struct OpenAITests {
+@Suite(.timeLimit(.minutes(5))) struct OpenAITests {
     @Test func aRequestWaitsAndGetsALink() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)

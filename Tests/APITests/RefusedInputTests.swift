@@ -23,7 +23,7 @@ private struct Wrong: Sendable {
 }
 
 /// Every wrong input: its answer says what is wrong and where, and nothing at all has changed.
-@Suite(.timeLimit(.minutes(2))) struct RefusedInputTests {
+@Suite(.timeLimit(.minutes(5))) struct RefusedInputTests {
     // apis.md 3.3: 401 authentication_error, 403 permission_error.
     @Test func wrongKeys() async throws {
         try await withAPI { api in

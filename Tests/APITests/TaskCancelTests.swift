@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// `POST /v1/tasks/{id}/cancel`, and that `can_cancel` never promises what it does not keep.
-@Suite(.timeLimit(.minutes(1))) struct TaskCancelTests {
+@Suite(.timeLimit(.minutes(5))) struct TaskCancelTests {
     private static let queue = TaskQueue(leaseSeconds: 60)
 
     private func cancel(_ id: String, _ key: String?, _ api: APIFixture) async throws -> Reply {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 // apis.md 3.5: the list and the batch of tasks.
-@Suite(.timeLimit(.minutes(1))) struct TaskListTests {
+@Suite(.timeLimit(.minutes(5))) struct TaskListTests {
     private func ids(_ reply: Reply) throws -> [String] {
         #expect(reply.status == 200, "\(reply.text)")
         let data = try #require(try reply.json()["data"] as? [[String: Any]])

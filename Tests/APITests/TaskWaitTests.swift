@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Waiting for a task: the long poll and the stream of events.
-@Suite(.timeLimit(.minutes(1))) struct TaskWaitTests {
+@Suite(.timeLimit(.minutes(5))) struct TaskWaitTests {
     private static let stream = ["Accept": "text/html, text/event-stream;q=0.9"]
 
     /// The events of a stream, each with its name and data.

@@ -9,7 +9,7 @@ import Testing
 @testable import API
 
 /// Every wrong input of the v3 dialect: `apis.md` 1.3 names the reasons and their statuses.
-@Suite(.timeLimit(.minutes(2))) struct V3ErrorTests {
+@Suite(.timeLimit(.minutes(5))) struct V3ErrorTests {
     private static func wrong(_ name: String, _ body: String, _ key: String, _ words: String...) -> WrongRequest {
         WrongRequest(
             name: name, path: V3Tests.submit, key: key, body: body, status: 400,
@@ -190,7 +190,7 @@ import Testing
             ], api)
             let limited = try await api.post(V3Tests.submit, V3Tests.body(""), key: fast.keyText)
             #expect(limited.header("retry-after").flatMap { Int($0) }.map((1...60).contains) == true)
-            #expect(limited.header("ratelimit") == #""requests";r=0;t=60"#)
+            #expect(limited.header("ratelimit")?.hasPrefix(#""key";r=0;t="#) == true)
         }
     }
 
@@ -236,7 +236,7 @@ import Testing
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)
             let id = try await V3Tests.submitted(api, "", key: tenant.keyText)
-            try await api.database.rows("alter table tasks rename column error_code to broken")
+            try await api.database.rows("alter view task_views rename to broken")
             let reply = try await api.send(.get, V3Tests.result + id, key: tenant.keyText)
             #expect(reply.status == 500 && reply.text.contains(#""reason":"GET_RESULT_FAILED""#), "\(reply.text)")
             #expect(!reply.text.contains("broken"))

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The zimageturbo.ai dialect on the wire: `apis.md` 4.
-@Suite(.timeLimit(.minutes(1))) struct ZImageTurboTests {
+@Suite(.timeLimit(.minutes(5))) struct ZImageTurboTests {
     private static let submit = "/api/generate"
     private static let status = "/api/status?task_id="
     private static let body = #"{"prompt":"a cat","aspect_ratio":"16:9"}"#

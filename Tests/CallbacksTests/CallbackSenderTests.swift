@@ -4,7 +4,7 @@ import Domain
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CallbackSenderTests {
+@Suite(.timeLimit(.minutes(5))) struct CallbackSenderTests {
     private let body = Array(#"{"type":"task.completed"}"#.utf8)
 
     /// A customer, a sender that may reach it, and the transfers' orderly end.

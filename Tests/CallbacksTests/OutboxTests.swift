@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The outbox on a real database. The callbacks of these tests belong to tasks that nobody asks for.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct OutboxTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct OutboxTests {
     private let outbox = Outbox()
 
     /// Writes down callbacks of an account that are due, the oldest first.

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// The rule is asked about the address that is really connected to, every time.
-@Suite(.timeLimit(.minutes(1))) struct EgressTests {
+@Suite(.timeLimit(.minutes(5))) struct EgressTests {
     @Test func aRefusedAddressIsNeverConnected() async throws {
         let server = try LocalServer { connection in
             _ = connection.readRequest()

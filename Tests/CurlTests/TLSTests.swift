@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Against `openssl s_server` with a certificate that signs itself, valid for 127.0.0.1 alone.
-@Suite(.timeLimit(.minutes(1))) struct TLSTests {
+@Suite(.timeLimit(.minutes(5))) struct TLSTests {
     @Test func aCertificateIsTrustedOnlyThroughTheCAFile() async throws {
         let server = try await TLSServer()
         try await withTransfers { transfers in

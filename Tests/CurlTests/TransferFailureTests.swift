@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 /// What goes wrong, and whether the caller learns if the request may have been seen.
-@Suite(.timeLimit(.minutes(1))) struct TransferFailureTests {
+@Suite(.timeLimit(.minutes(5))) struct TransferFailureTests {
     @Test func aLargeResponseFails() async throws {
         let server = try LocalServer { connection in
             _ = connection.readRequest()

@@ -2,7 +2,7 @@ import Curl
 import Testing
 
 /// Limits, cancellation and the end.
-@Suite(.timeLimit(.minutes(1))) struct TransferLifeTests {
+@Suite(.timeLimit(.minutes(5))) struct TransferLifeTests {
     /// A server that announces each request and each close, and answers nothing on `/hang`.
     private struct Watched {
         let arrived = Signal<String>()

@@ -2,7 +2,7 @@ import Curl
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TransferTests {
+@Suite(.timeLimit(.minutes(5))) struct TransferTests {
     @Test func aGetReturnsStatusHeadersAndBody() async throws {
         let server = try LocalServer { connection in
             let request = connection.readRequest()

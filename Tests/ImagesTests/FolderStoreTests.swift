@@ -3,7 +3,7 @@ import Foundation
 import Images
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FolderStoreTests {
+@Suite(.timeLimit(.minutes(5))) struct FolderStoreTests {
     private let now: Int64 = 1_700_000_000
 
     private func withStore(_ body: (FolderStore, String) async throws -> Void) async throws {

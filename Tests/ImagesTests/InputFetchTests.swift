@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Vips
 
-@Suite(.timeLimit(.minutes(1))) struct InputFetchTests {
+@Suite(.timeLimit(.minutes(5))) struct InputFetchTests {
     private let size = ImageSize(width: 96, height: 64)
 
     /// A customer who serves pictures, and what fetches them.

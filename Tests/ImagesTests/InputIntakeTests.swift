@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Vips
 
-@Suite(.timeLimit(.minutes(1))) struct InputIntakeTests {
+@Suite(.timeLimit(.minutes(5))) struct InputIntakeTests {
     private static let url = "https://example.com/a.png"
 
     @Test func urlsAreKeptAsTheyAreWritten() async throws {

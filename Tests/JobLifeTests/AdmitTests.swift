@@ -7,7 +7,7 @@ import Testing
 
 @testable import JobLife
 
-@Suite(.timeLimit(.minutes(1))) struct AdmitTests {
+@Suite(.timeLimit(.minutes(5))) struct AdmitTests {
     /// Runs a test with an Admit whose runner starts when the test says so, so that what waits becomes one batch.
     private func withAdmit(
         _ database: TestDatabase, _ test: @escaping @Sendable (Admit, _ go: Gate) async throws -> Void

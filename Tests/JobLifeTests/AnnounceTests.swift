@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Callbacks to a real https server of a customer.
-@Suite(.timeLimit(.minutes(1))) struct AnnounceTests {
+@Suite(.timeLimit(.minutes(5))) struct AnnounceTests {
     @Test func theEndOfATaskIsAnnouncedOnce() async throws {
         let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
         let id = try await closedTask(database, callbackURL: customer.url("/204"))

@@ -3,7 +3,7 @@ import Testing
 @testable import JobLife
 
 /// Batches are sent by one runner; a gate in the sender decides when one is "in flight".
-@Suite(.timeLimit(.minutes(1))) struct BatcherTests {
+@Suite(.timeLimit(.minutes(5))) struct BatcherTests {
     private struct Full: Error {}
     private struct Broken: Error {}
 

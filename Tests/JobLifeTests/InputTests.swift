@@ -11,7 +11,7 @@ import Testing
 @testable import JobLife
 
 /// Tasks that start from pictures, from their submit to the end of their money.
-@Suite(.timeLimit(.minutes(1))) struct InputTests {
+@Suite(.timeLimit(.minutes(5))) struct InputTests {
     private let picture = TestPictures.png(width: 64, height: 64, 10, 20, 30)
 
     @Test func theProviderGetsWhatTheCustomerNames() async throws {

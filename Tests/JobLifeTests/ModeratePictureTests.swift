@@ -9,7 +9,7 @@ import Testing
 @testable import JobLife
 
 /// The picture of a job that asked for strict moderation is judged before it is stored.
-@Suite(.timeLimit(.minutes(1))) struct ModeratePictureTests {
+@Suite(.timeLimit(.minutes(5))) struct ModeratePictureTests {
     private func withHouseAndChecker(
         _ path: String, shape: CheckerShape = .moderations, _ test: @escaping @Sendable (House, FakeModerator) async throws -> Void
     ) async throws {

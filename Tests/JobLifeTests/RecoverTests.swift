@@ -8,7 +8,7 @@ import Testing
 
 @testable import JobLife
 
-@Suite(.timeLimit(.minutes(1))) struct RecoverTests {
+@Suite(.timeLimit(.minutes(5))) struct RecoverTests {
     private let queue = TaskQueue(leaseSeconds: 60)
 
     private func recovering(

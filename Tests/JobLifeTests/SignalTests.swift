@@ -2,7 +2,7 @@ import Testing
 
 @testable import JobLife
 
-@Suite(.timeLimit(.minutes(1))) struct SignalTests {
+@Suite(.timeLimit(.minutes(5))) struct SignalTests {
     @Test func aSignalThatNobodyWaitsForIsKept() async {
         let signal = Signal()
         signal.send()

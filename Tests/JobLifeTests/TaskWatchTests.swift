@@ -38,7 +38,7 @@ private func view(_ id: TaskID, _ state: TaskState, _ progress: Int) -> TaskView
 /// Longer than any test may take.
 private let ages = Duration.seconds(3600)
 
-@Suite(.timeLimit(.minutes(1))) struct TaskWatchTests {
+@Suite(.timeLimit(.minutes(5))) struct TaskWatchTests {
     private func withWatch(
         waitersMax: Int = 100, _ test: @Sendable (TaskWatch, Table) async throws -> Void
     ) async throws {

@@ -9,7 +9,7 @@ import Testing
 @testable import JobLife
 
 /// Worker, Attempt and Close together, on a real database with a provider that the test controls.
-@Suite(.timeLimit(.minutes(1))) struct WorkerTests {
+@Suite(.timeLimit(.minutes(5))) struct WorkerTests {
     private struct Crash: Error {}
 
     @Test func aPictureCompletesItsTask() async throws {

@@ -14,7 +14,7 @@ final class HandClock: Sendable {
     func advance(seconds: Double) { instant.withLock { $0 += .seconds(seconds) } }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct CheckerTests {
+@Suite(.timeLimit(.minutes(5))) struct CheckerTests {
     private func with(_ body: (FakeModerator, Transfers) async throws -> Void) async throws {
         let fake = try await FakeModerator()
         let transfers = Transfers()

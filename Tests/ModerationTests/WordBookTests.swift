@@ -5,7 +5,7 @@ import Testing
 
 @testable import Moderation
 
-@Suite(.timeLimit(.minutes(1))) struct WordBookTests {
+@Suite(.timeLimit(.minutes(5))) struct WordBookTests {
     private func word(_ rule: String, _ level: WordLevel = .basic) throws -> ModerationWord {
         ModerationWord(try WordRule(rule), .hate, level)
     }
@@ -75,7 +75,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct RefusalsTests {
+@Suite(.timeLimit(.minutes(5))) struct RefusalsTests {
     private func rows(_ database: TestDatabase) async throws -> [[String?]] {
         try await database.rows(
             "select key_id, category, refused from moderation_refusals where day = (now() at time zone 'UTC')::date order by 1, 2")

@@ -4,7 +4,7 @@ import Testing
 @testable import Moderation
 
 /// The search costs the text's length and nothing else. Steps are counted, because seconds belong to the machine.
-@Suite(.timeLimit(.minutes(2))) struct WordCostTests {
+@Suite(.timeLimit(.minutes(5))) struct WordCostTests {
     private static let letters = Array("abcdefghijklmnopqrstuvwxyz")
 
     private func word(_ length: Int, _ random: inout SeededGenerator) -> String {

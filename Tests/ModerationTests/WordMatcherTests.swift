@@ -4,7 +4,7 @@ import Testing
 
 @testable import Moderation
 
-@Suite(.timeLimit(.minutes(2))) struct WordMatcherTests {
+@Suite(.timeLimit(.minutes(5))) struct WordMatcherTests {
     @Test func theBuiltInListRefusesAHundredDisguises() async throws {
         let matcher = WordMatcher(try await BuiltInList.words())
         var count = 0

@@ -3,7 +3,7 @@ import Postgres
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct ArrayTests {
+@Suite(.timeLimit(.minutes(5))) struct ArrayTests {
     @Test func arraysOfEveryTypeRoundTripWithTheirNulls() async throws {
         let pool = try await TestDatabase.fresh(connectionsMax: 1).pool
         let numbers: [Int64?] = [1, nil, .min, .max, 0]

@@ -2,7 +2,7 @@ import Postgres
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct CopyTests {
+@Suite(.timeLimit(.minutes(5))) struct CopyTests {
     private let count = Statement("count", "select count(*), count(name), coalesce(sum(id), 0)::bigint from bulk")
 
     @Test func tenThousandRowsArriveInChunks() async throws {

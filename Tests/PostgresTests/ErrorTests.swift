@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct ErrorTests {
+@Suite(.timeLimit(.minutes(5))) struct ErrorTests {
     private static let marker = "secret-prompt-xyz"
     private static let noRow = Statement("no_row", "select 1 where false")
 

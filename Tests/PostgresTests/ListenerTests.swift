@@ -2,7 +2,7 @@ import Postgres
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct ListenerTests {
+@Suite(.timeLimit(.minutes(5))) struct ListenerTests {
     private enum Event: Sendable, Equatable {
         case established
         case received(String, String)

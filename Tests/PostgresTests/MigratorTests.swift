@@ -3,7 +3,7 @@ import Postgres
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct MigratorTests {
+@Suite(.timeLimit(.minutes(5))) struct MigratorTests {
     private static let first = [
         "0001_a.sql": "create table a (n int); create table log (line text);", "0002_b.sql": "insert into a values (1);",
     ]

@@ -4,7 +4,7 @@ import Testing
 import TestSupport
 
 /// Every value goes to the server in binary, is read by it (its own text of the value is compared) and comes back.
-@Suite(.timeLimit(.minutes(1))) struct ParameterTests {
+@Suite(.timeLimit(.minutes(5))) struct ParameterTests {
     @Test func numbersAndTruthsRoundTrip() async throws {
         let pool = try await TestDatabase.fresh(connectionsMax: 1).pool
         let big = Statement("t_int8", "select $1, $1::text")

@@ -2,7 +2,7 @@ import Postgres
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct PoolTests {
+@Suite(.timeLimit(.minutes(5))) struct PoolTests {
     private let backend = Statement("backend", "select pg_backend_pid()")
 
     @Test func manyCallersShareTwoSessionsAndAllFinish() async throws {

@@ -3,7 +3,7 @@ import Testing
 import TestSupport
 
 /// What the running service cannot do, whatever its code says, and what not even the owner can.
-@Suite(.timeLimit(.minutes(1))) struct PrivilegeTests {
+@Suite(.timeLimit(.minutes(5))) struct PrivilegeTests {
     @Test func serviceCannotWriteMoneyTasksOrTheQueue() async throws {
         let database = try await TestDatabase.fresh(connectionsMax: 1)
         _ = try await Tenant.make(database)

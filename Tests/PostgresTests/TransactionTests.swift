@@ -2,7 +2,7 @@ import Postgres
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(1))) struct TransactionTests {
+@Suite(.timeLimit(.minutes(5))) struct TransactionTests {
     private let add = Statement("add", "update pair set n = n + 1 where id = $1::bigint")
     private let total = Statement("total", "select sum(n)::bigint from pair")
     private let zero = Statement("zero", "select 1 / 0")

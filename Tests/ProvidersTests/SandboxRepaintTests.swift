@@ -4,7 +4,7 @@ import Testing
 import Vips
 
 /// Edit and inpaint of the sandbox, through the engine as a worker uses it.
-@Suite(.timeLimit(.minutes(1))) struct SandboxRepaintTests {
+@Suite(.timeLimit(.minutes(5))) struct SandboxRepaintTests {
     private static let size = ImageSize(width: 160, height: 120)
     private let engine = SandboxEngine(SandboxSettings(durationSeconds: 0, failurePercent: 0))
 
