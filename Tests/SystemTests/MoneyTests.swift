@@ -58,7 +58,7 @@ extension SystemTests {
                 try await site.makeAccount("acme", credits: "1")
                 let key = try await site.issueKey("acme")
                 let node = try await Node.start(site, roles: "api")
-                let body = #"{"model":"z-image-turbo","prompt":"\#(String(repeating: "x", count: 10 << 20))"}"#
+                let body = #"{"model":"z-image-turbo","prompt":"\#(String(repeating: "x", count: 30 << 20))"}"#
                 // The server need not read all of it: it answers 413, or it hangs up on a client that goes on sending.
                 do { #expect(try await node.submit(key, body: body).status == 413) } catch let error as CurlError {
                     guard case .other = error else { throw error }
