@@ -48,15 +48,20 @@ public enum CallbacksStatements {
             else state::text = $1 end
         order by id desc limit $2
         """)
-    /// Index `tasks_of_account`.
+    /// Those of its newest tasks, by index `tasks_of_wallet`.
     static let listOfAccount = Statement(
         "callback_list_account",
         """
         select id, task_id, task_created_at, account, url, state, attempts, next_at, last_status, last_error, created_at,
             delivered_at
         from callback_views
-        where account = $3 and case when $1::text is null then true
-            when $1 = 'due' then state = 'waiting' and next_at <= clock_timestamp() else state::text = $1 end
+        where task_id in (
+            select n.id from accounts a join wallets w on w.account_id = a.id cross join lateral (
+                select t.id from tasks t join callbacks c on c.task_id = t.id
+                where t.wallet_id = w.id and case when $1::text is null then true
+                    when $1 = 'due' then c.state = 'waiting' and c.next_at <= clock_timestamp() else c.state::text = $1 end
+                order by t.wallet_id desc, t.id desc limit $2) n
+            where a.name = $3)
         order by task_id desc limit $2
         """)
     static let find = Statement(
