@@ -142,6 +142,8 @@ func withAPI(
     let store = FolderStore(folder: folder)
     let links = SignedLinks(key: Tenant.secret.key(for: .imageLink), baseURL: "https://images.test")
     let clock = TestClock()
+    // Time stands still for the epochs: on a machine that needs seconds for a read, each would be too old at once.
+    let start = ContinuousClock.now
     let trouble = Trouble()
     let provider = Trouble()
     var logger = Logger(label: "test")
@@ -158,7 +160,7 @@ func withAPI(
     let dialects = Dialects(
         codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links, store: store, nowSeconds: { clock.now })
     var services = APIServices(
-        keys: KeyVerifier(pool, epochs: EpochWatch(pool), secret: Tenant.secret), moderate: moderate, admit: admit,
+        keys: KeyVerifier(pool, epochs: EpochWatch(pool, now: { start }), secret: Tenant.secret), moderate: moderate, admit: admit,
         tasks: TaskQuery(pool), watch: watch,
         cancel: Cancel(
             pool, queue: TaskQueue(leaseSeconds: 60), canStop: { _, _ in provider.reason == nil },
