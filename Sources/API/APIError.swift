@@ -83,6 +83,11 @@ extension APIError {
         }
     }
 
+    /// Also the answer to somebody else's task.
+    static func taskNotFound(code: String = "task_not_found") -> APIError {
+        APIError(
+            kind: .notFound, message: "Task not found: check the id and the key's account.", param: "task_id", code: code)
+    }
     static let databaseAway = APIError(
         kind: .unavailable, message: "The service is restarting.", suggestion: "retry after 5 seconds",
         retryAfterSeconds: 5)

@@ -33,6 +33,12 @@ enum Fields {
         return text
     }
 
+    /// Nil stands for a random one.
+    static func seed(_ seed: Int64?) throws(APIError) -> Int64? {
+        guard let seed, !Limits.seeds.contains(seed) else { return seed }
+        throw .invalid("seed", "seed must be 1 to 2147483647; leave it out for a random one.")
+    }
+
     static func callback(_ text: String?, _ egress: EgressRule, param: String = "callback_url") throws(APIError) -> String? {
         guard let text else { return nil }
         do throws(CallbackURLError) { return try CallbackURL(text, egress: egress).text } catch {

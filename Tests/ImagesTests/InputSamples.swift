@@ -89,3 +89,12 @@ func fault(_ action: () async throws -> Void) async throws -> InputError? {
     do { try await action() } catch let error as InputError { return error }
     return nil
 }
+
+extension InputIntake {
+    /// The inputs of a request that uploads its pictures.
+    func checked(
+        uploadedImage image: [UInt8], uploadedMask mask: [UInt8]? = nil, strength: Double? = nil
+    ) async throws -> ImageInputs {
+        try await checked(image: .file(image), transparencyMask: mask.map { .file($0) }, strength: strength).inputs
+    }
+}

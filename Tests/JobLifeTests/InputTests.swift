@@ -47,11 +47,11 @@ import Testing
             return [1]
         } _: { house in
             let intake = InputIntake(store: house.store, egress: EgressRule(), nowSeconds: { 7200 })
-            try await house.submit(inputs: try await intake.checked(uploadedImage: picture))
+            try await house.submit(inputs: try await intake.checked(image: .file(picture), transparencyMask: nil, strength: nil).inputs)
             _ = await house.closed.next()
             #expect(await jobs.next()?.inputs?.strength == 0.6)
             // One that was swept before its turn came.
-            let gone = try await intake.checked(uploadedImage: picture)
+            let gone = try await intake.checked(image: .file(picture), transparencyMask: nil, strength: nil).inputs
             await intake.discard(gone)
             let id = try await house.submit(inputs: gone)
             _ = await house.closed.next()
@@ -129,7 +129,9 @@ import Testing
         let running = Task { await admit.run() }
         func submit(_ key: String?) async throws -> Verdict {
             try await admit(
-                tenant.submission(idempotencyKey: key, inputs: try await intake.checked(uploadedImage: picture)))
+                tenant.submission(
+                    idempotencyKey: key,
+                    inputs: try await intake.checked(image: .file(picture), transparencyMask: nil, strength: nil).inputs))
         }
         func kept() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "\(folder)/2").count }
         #expect(try await submit("a").word == "accepted")

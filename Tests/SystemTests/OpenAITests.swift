@@ -20,7 +20,7 @@ extension SystemTests {
                     try Data(bytes).write(to: URL(fileURLWithPath: "\(site.folder)/\(name).png"))
                 }
                 let arguments = [Self.baseURL(node), key, poorKey, site.folder]
-                let outcome = try await OpenAIClient.run("openai_client.py", arguments, in: site)
+                let outcome = try await RealClients.run("openai_client.py", arguments, in: site)
                 #expect(outcome.isSuccess, "\(outcome.output)\(outcome.error)")
                 #expect(outcome.output.split(separator: "\n").last == "errors")
                 // url, b64_json, webp, stream, idempotency, edit, inpaint and the edit's stream: one task each.
@@ -45,7 +45,7 @@ extension SystemTests {
                 let settings = how == "failed" ? ["ZIMAGE_SANDBOX_FAILURE_PERCENT": "100"] : ["ZIMAGE_IMAGE_WAIT_SECONDS": "1"]
                 let node = try await Node.start(
                     site, roles: how == "failed" ? "api,worker" : "api", settings: settings.merging(["ZIMAGE_SANDBOX_SECONDS": "0"]) { $1 })
-                let outcome = try await OpenAIClient.run("openai_failures.py", [Self.baseURL(node), key, how], in: site)
+                let outcome = try await RealClients.run("openai_failures.py", [Self.baseURL(node), key, how], in: site)
                 #expect(outcome.isSuccess, "\(outcome.output)\(outcome.error)")
                 #expect(outcome.output == (how == "failed" ? "500\nstream\n" : "504\nstream\n"))
                 #expect(try await site.number("select count(*) from tasks") == 2)
@@ -59,10 +59,10 @@ extension SystemTests {
                 let key = try await site.issueKey("acme")
                 let settings = ["ZIMAGE_SANDBOX_SECONDS": "0"]
                 let node = try await Node.start(site, roles: "api", settings: settings)
-                let first = try await OpenAIClient.run("openai_impatient.py", [Self.baseURL(node), key, "1"], in: site)
+                let first = try await RealClients.run("openai_impatient.py", [Self.baseURL(node), key, "1"], in: site)
                 #expect(first.output == "timeout\n", "\(first.error)")
                 _ = try await Node.start(site, roles: "worker", settings: settings)
-                let second = try await OpenAIClient.run("openai_impatient.py", [Self.baseURL(node), key, "100"], in: site)
+                let second = try await RealClients.run("openai_impatient.py", [Self.baseURL(node), key, "100"], in: site)
                 #expect(second.output == "picture\n", "\(second.error)")
                 #expect(try await site.number("select count(*) from tasks where state = 'completed'") == 1, "each try was the same task")
                 try await site.expectCleanLedger()
@@ -70,25 +70,5 @@ extension SystemTests {
         }
 
         private static func baseURL(_ node: Node) -> String { "http://127.0.0.1:\(node.port)/openai/v1" }
-    }
-}
-
-/// Runs scripts of `Tests/Clients` in an environment of Python that is made when it is missing.
-enum OpenAIClient {
-    static func run(_ script: String, _ arguments: [String], in site: Site) async throws -> Site.Outcome {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        let output = "\(site.folder)/client-\(UUID().uuidString)"
-        let installer = try Child(
-            "\(RepositoryPaths.root)/ops/install-python", [], environment: ["PATH": path, "HOME": site.folder],
-            errorPath: "\(output).err")
-        guard await installer.ending() == .exited(0) else {
-            throw TestFailure(try String(contentsOfFile: "\(output).err", encoding: .utf8))
-        }
-        let client = try Child(
-            "\(RepositoryPaths.root)/.venv-test/bin/python", ["\(RepositoryPaths.root)/Tests/Clients/\(script)"] + arguments,
-            environment: ["PATH": path], outputPath: "\(output).out", errorPath: "\(output).err")
-        return Site.Outcome(
-            ending: await client.ending(), output: try String(contentsOfFile: "\(output).out", encoding: .utf8),
-            error: try String(contentsOfFile: "\(output).err", encoding: .utf8))
     }
 }

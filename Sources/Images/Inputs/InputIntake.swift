@@ -73,14 +73,6 @@ public struct InputIntake: Sendable {
         try await PictureWork.run { try InputMask.fromTransparency(mask).bytes }
     }
 
-    /// The inputs of a request that uploads its pictures, in the OpenAI dialect's convention: the transparent pixels of the
-    /// mask are the ones to edit. Throws as ``checked(image:mask:strength:)``.
-    public func checked(
-        uploadedImage image: [UInt8], uploadedMask mask: [UInt8]? = nil, strength: Double? = nil
-    ) async throws -> ImageInputs {
-        try await checked(image: .file(image), transparencyMask: mask.map { .file($0) }, strength: strength).inputs
-    }
-
     /// Removes what was kept for a request that became no task. A failure is the sweeper's.
     public func discard(_ inputs: ImageInputs) async {
         for path in inputs.storedPaths.compactMap({ ImagePath($0) }) { try? await store.delete(path) }

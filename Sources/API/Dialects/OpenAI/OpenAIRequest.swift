@@ -13,15 +13,15 @@ struct OpenAIRequest {
     let prompt: String
     /// Nil for `auto`.
     let size: ImageSize?
+    /// Nil for a random one.
+    private let seed: Int64?
 
     init(_ fields: OpenAIFields) throws(APIError) {
         self.fields = fields
         model = try Fields.model(fields.model ?? Self.standardModel)
         prompt = try Fields.prompt(fields.prompt)
         size = try Self.size(fields.size)
-        if let seed = fields.seed, !Limits.seeds.contains(seed) {
-            throw .invalid("seed", "seed must be 1 to 2147483647; leave it out for a random one.")
-        }
+        seed = try Fields.seed(fields.seed)
     }
 
     private static func size(_ text: String?) throws(APIError) -> ImageSize? {
@@ -40,13 +40,13 @@ struct OpenAIRequest {
     /// same picture otherwise.
     func checked(size: ImageSize, inputs: ImageInputs? = nil, also: [(String, JSON)] = []) -> CheckedRequest {
         let image = ImageRequest(
-            prompt: prompt, sizeText: fields.size, size: size, seed: fields.seed ?? Int64.random(in: Limits.seeds),
+            prompt: prompt, sizeText: fields.size, size: size, seed: seed ?? Int64.random(in: Limits.seeds),
             format: fields.format, nsfwCheck: fields.nsfwCheck, inputs: inputs)
         return CheckedRequest(
             model: model, image: image, callbackURL: nil,
             canonical: [
                 ("model", .string(model)), ("prompt", .string(prompt)), ("size", .optional(fields.size)),
-                ("seed", fields.seed.map(JSON.int) ?? .null), ("nsfw_check", .bool(fields.nsfwCheck)),
+                ("seed", seed.map(JSON.int) ?? .null), ("nsfw_check", .bool(fields.nsfwCheck)),
                 ("output_format", .string(fields.format.rawValue)),
             ] + also)
     }

@@ -33,8 +33,7 @@ struct OpenAIResult {
 
     /// `{"created", "data": [{"url"}], ...}`.
     func reply(_ links: SignedLinks) -> JSON {
-        let expires = Self.seconds(task.finishedAt ?? task.createdAt) + Int64(Limits.linkSeconds)
-        return reply([("url", .string(links.link(to: path, expiresSeconds: expires)))])
+        reply([("url", .string(links.link(to: path, expiresSeconds: task.linksExpireSeconds)))])
     }
 
     /// `{"created", "data": [{"b64_json"}], ...}`.
@@ -51,7 +50,7 @@ struct OpenAIResult {
         ] + about)
     }
 
-    private var created: Int64 { Self.seconds(task.createdAt) }
+    private var created: Int64 { Int64(task.createdAt.timeIntervalSince1970.rounded(.down)) }
 
     private var about: [(String, JSON)] {
         [
@@ -81,6 +80,4 @@ struct OpenAIResult {
                 code: "image_expired")
         }
     }
-
-    private static func seconds(_ date: Date) -> Int64 { Int64(date.timeIntervalSince1970.rounded(.down)) }
 }

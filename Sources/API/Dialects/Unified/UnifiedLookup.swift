@@ -19,9 +19,7 @@ struct UnifiedLookup {
             let task = try await services.tasks(id, accountID: caller.accountID, mode: caller.mode),
             UnifiedTask.fits(task, createdSeconds: createdSeconds)
         else {
-            throw APIError(
-                kind: .notFound, message: "Task not found: check the id and the key's account.", param: "task_id",
-                code: "task_not_found")
+            throw APIError.taskNotFound()
         }
         return task
     }

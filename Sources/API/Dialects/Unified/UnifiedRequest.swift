@@ -22,10 +22,7 @@ struct UnifiedRequest {
         prompt = try Fields.prompt(wire.prompt)
         sizeText = wire.size
         size = try Self.size(wire.size)
-        if let seed = wire.seed, !Limits.seeds.contains(seed) {
-            throw .invalid("seed", "seed must be 1 to 2147483647; leave it out for a random one.")
-        }
-        seed = wire.seed
+        seed = try Fields.seed(wire.seed)
         nsfwCheck = wire.nsfwCheck ?? false
         callbackURL = try Fields.callback(wire.callbackURL, egress)
         image = wire.image

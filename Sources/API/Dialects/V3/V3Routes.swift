@@ -56,9 +56,7 @@ struct V3Routes {
             guard let id = tasks.id(text),
                 let task = try await services.tasks(id, accountID: caller.accountID, mode: caller.mode)
             else {
-                throw APIError(
-                    kind: .notFound, message: "Task not found: check the id and the key's account.", param: "task_id",
-                    code: V3Errors.taskNotFound)
+                throw APIError.taskNotFound(code: V3Errors.taskNotFound)
             }
             return .json(try await tasks.reply(task))
         } catch {

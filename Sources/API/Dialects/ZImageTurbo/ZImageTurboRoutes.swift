@@ -29,9 +29,7 @@ struct ZImageTurboRoutes {
         }
         guard let id = tasks.id(text), let task = try await services.tasks(id, accountID: caller.accountID, mode: caller.mode)
         else {
-            throw APIError(
-                kind: .notFound, message: "Task not found: check the id and the key's account.", param: "task_id",
-                code: "task_not_found")
+            throw APIError.taskNotFound()
         }
         return .json(tasks.reply(task))
     }
