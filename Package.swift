@@ -81,7 +81,7 @@ let package = Package(
         library("Ledger", ["Domain", "Postgres", crypto]),
         library("Queue", ["Domain", "Postgres"]),
         library("Moderation", ["Domain", "Postgres", "Curl", crypto]),
-        library("Providers", ["Domain", "Vips"]),
+        library("Providers", ["Domain", "Postgres", "Curl", "Vips", crypto]),
         library("Images", ["Domain", "Vips", "Curl", crypto]),
         library("Callbacks", ["Domain", "Postgres", "Curl"]),
         library("Reports", ["Domain", "Postgres"]),
@@ -124,7 +124,7 @@ let package = Package(
         tests("ModerationTests", ["Moderation", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("ReportsTests", ["Reports", "Admission", "Queue", "Domain", "Postgres", "TestSupport"]),
         tests("ImagesTests", ["Images", "Domain", "Vips", "Curl", "TestSupport", crypto]),
-        tests("ProvidersTests", ["Providers", "Domain", "Vips"]),
+        tests("ProvidersTests", ["Providers", "Domain", "Postgres", "Curl", "Vips", "TestSupport", crypto]),
         tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("JobLifeTests", [
             "JobLife", "Admission", "Queue", "Moderation", "Providers", "Images", "Callbacks", "Reports", "Domain",

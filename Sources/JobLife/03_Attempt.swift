@@ -39,21 +39,22 @@ public struct Attempt: Sendable {
     func callAsFunction(_ task: ClaimedTask, _ progress: @escaping @Sendable (Int) -> Void) async {
         let provider = routes.provider(model: task.model, mode: task.mode)
         var asked: String?
-        var made: ProviderResult?
+        var made: ProviderPicture?
         var outcome: Ending.Outcome
         var path: ImagePath?
         do {
             let job = try await job(task, provider)
             asked = provider.name
-            let result = try await provider.generate(job, progress: progress)
+            let result = try await picture(provider, job, progress)
             made = result
-            try await judge(result.bytes, task.image.format, of: task)
+            guard case .bytes(let bytes) = result.source else { throw TaskFailure.serviceError }
+            try await judge(bytes, task.image.format, of: task)
             let place = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: 0, format: task.image.format)
-            try await store.put(result.bytes, at: place)
+            try await store.put(bytes, at: place)
             path = place
             outcome = .completed(images: [
                 TaskImage(
-                    path: place.text, format: task.image.format, size: result.size, bytes: result.bytes.count)
+                    path: place.text, format: task.image.format, size: task.image.size, bytes: bytes.count)
             ])
         } catch let failure as TaskFailure {
             outcome = .failed(code: failure.rawValue, message: failure.message)
@@ -68,13 +69,24 @@ public struct Attempt: Sendable {
         }
         if Task.isCancelled { return await discard(path) }
         let ending = Ending(
-            lease: task.lease, outcome: outcome, units: made?.units ?? 0, provider: asked,
-            providerTaskID: made?.providerTaskID, cost: made?.cost)
+            lease: task.lease, outcome: outcome, units: made?.seconds ?? 0, provider: asked,
+            cost: made?.cost)
         if await close(ending) == .stale { await discard(path) }
     }
 
+    private func picture(
+        _ provider: any ImageProvider, _ job: ProviderJob, _ progress: @escaping @Sendable (Int) -> Void
+    ) async throws -> ProviderPicture {
+        switch await provider.submit(job, progress: progress) {
+        case .made(let picture): return picture
+        case .refused(let fault) where fault.kind == .moderated: throw TaskFailure.policyViolation
+        case .refused(let fault) where fault.kind == .failed: throw TaskFailure.generationFailed
+        case .refused, .accepted, .unknown: throw TaskFailure.serviceError
+        }
+    }
+
     private func job(_ task: ClaimedTask, _ provider: any ImageProvider) async throws -> ProviderJob {
-        guard provider.operations.contains(task.image.operation) else { throw TaskFailure.operationUnavailable }
+        guard provider.takes(task.image) else { throw TaskFailure.operationUnavailable }
         guard let named = task.image.inputs else { return ProviderJob(image: task.image, model: task.model) }
         let pictures = try await inputs(named, size: task.image.size)
         try await judge(pictures.image, .png, of: task)

@@ -2,68 +2,50 @@ public import Domain
 
 /// What a provider is asked for: one picture.
 public struct ProviderJob: Sendable {
-    /// What to draw.
+    /// What to draw; its seed is this picture's.
     public let image: ImageRequest
-    /// The model's name.
+    /// The model, by the provider's own name for it.
     public let model: String
     /// The pictures to start from, in the size of the result; nil when the picture is drawn from the prompt alone.
     public let inputs: PreparedInputs?
+    /// Our name for the submit, the same whenever it is repeated: an idempotency key where the provider takes one.
+    public let reference: String
 
     /// A job for a provider.
-    public init(image: ImageRequest, model: String, inputs: PreparedInputs? = nil) {
+    public init(image: ImageRequest, model: String, inputs: PreparedInputs? = nil, reference: String = "") {
         self.image = image
         self.model = model
         self.inputs = inputs
-    }
-}
-
-/// What a provider made.
-public struct ProviderResult: Sendable {
-    /// The encoded picture, in the format that was asked for.
-    public let bytes: [UInt8]
-    /// Its size.
-    public let size: ImageSize
-    /// Seconds that were used, rounded up, for prices that count them.
-    public let units: Int
-    /// The provider's own id of the task, by which its invoice names it.
-    public let providerTaskID: String?
-    /// What the provider is expected to bill; nil when it bills nothing.
-    public let cost: ProviderCost?
-
-    /// A finished picture.
-    public init(
-        bytes: [UInt8], size: ImageSize, units: Int, providerTaskID: String? = nil, cost: ProviderCost? = nil
-    ) {
-        self.bytes = bytes
-        self.size = size
-        self.units = units
-        self.providerTaskID = providerTaskID
-        self.cost = cost
+        self.reference = reference
     }
 }
 
 /// Somebody who makes pictures. A hosted API, a GPU engine and the sandbox look the same from here.
+///
+/// No function throws: what a call means for the money is part of its answer. ``SubmitAnswer/refused(_:)`` is only said
+/// where nothing will be charged; whoever cannot tell says ``SubmitAnswer/unknown(_:)``.
 public protocol ImageProvider: Sendable {
-    /// The name in reports.
+    /// The name in reports and routes.
     var name: String { get }
     /// What it can do. It is never asked for anything else: a provider that ignores a mask makes a wrong picture and bills it.
-    var operations: Set<TaskOperation> { get }
-    /// Whether work under way can be stopped, so that nobody pays for it any more.
-    var canCancel: Bool { get }
-    /// Makes the picture, or says why the task fails. Cancellation throws `CancellationError` and leaves no trace.
-    /// - Parameter progress: told how far the work is, in percent.
-    func generate(
-        _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void
-    ) async throws -> ProviderResult
+    var capabilities: Capabilities { get }
+    /// Hands a job over, or makes the picture where it answers at once. Cancelling the task ends the call.
+    /// - Parameter progress: told how far the work is, in percent, by those that answer at once.
+    func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer
+    /// How a job stands. Not called where submits answer at once.
+    /// - Parameter id: the provider's own id, from its answer to the submit.
+    func poll(_ id: String) async -> PollAnswer
+    /// Asks to stop a job. Called only where it ``Capabilities/cancels``.
+    func cancel(_ id: String) async -> CancelAnswer
+    /// Looks for a job whose submit was not answered. Called only where it ``Capabilities/finds``.
+    func find(_ job: ProviderJob) async -> FindAnswer
+    /// Gets a picture that ``PollAnswer/made(_:)`` linked to.
+    func fetch(_ link: String) async throws(ProviderFault) -> [UInt8]
+    /// Tries address, key and model without buying anything, one step after the other, as `zadmin provider test` shows them.
+    func test(model: String) async -> [ProviderCheck]
 }
 
-/// Which provider serves a task. Test keys always get the sandbox; so does everybody while nothing else is configured.
-public struct Routes: Sendable {
-    private let sandbox: any ImageProvider
-
-    /// - Parameter sandbox: the built-in engine.
-    public init(sandbox: any ImageProvider) { self.sandbox = sandbox }
-
-    /// The provider for a task.
-    public func provider(model: String, mode: AccountMode) -> any ImageProvider { sandbox }
+extension ImageProvider {
+    /// Whether a job may be sent here at all.
+    public func takes(_ image: ImageRequest) -> Bool { capabilities.takes(image) }
 }

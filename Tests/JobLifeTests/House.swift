@@ -18,14 +18,27 @@ import Testing
 struct FakeProvider: ImageProvider {
     let name = "fake"
     var operations = Set(TaskOperation.allCases)
-    let canCancel = true
     let work: @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8]
 
-    func generate(
-        _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void
-    ) async throws -> ProviderResult {
-        ProviderResult(bytes: try await work(job, progress), size: job.image.size, units: 3)
+    var capabilities: Capabilities {
+        Capabilities(operations: operations, sizes: .sides(1...1536), cancels: true, answersAtOnce: true, isBuiltIn: true)
     }
+
+    func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer {
+        do {
+            return .made(ProviderPicture(.bytes(try await work(job, progress)), seconds: 3))
+        } catch let fault as ProviderFault {
+            return .refused(fault)
+        } catch {
+            return .unknown("\(error)")
+        }
+    }
+
+    func poll(_ id: String) async -> PollAnswer { .missing }
+    func cancel(_ id: String) async -> CancelAnswer { .tooLate }
+    func find(_ job: ProviderJob) async -> FindAnswer { .absent }
+    func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { throw ProviderFault(.failed, link) }
+    func test(model: String) async -> [ProviderCheck] { [] }
 }
 
 /// A folder store that tells what is done to it.

@@ -36,7 +36,7 @@ import Testing
     @Test func failuresAreRefunded() async throws {
         try await withHouse { job, _ in
             switch job.image.prompt {
-            case "policy": throw TaskFailure.policyViolation
+            case "policy": throw ProviderFault(.moderated, "refused")
             case "crash": throw Crash()
             default: return [1]
             }

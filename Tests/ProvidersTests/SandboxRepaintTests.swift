@@ -36,9 +36,13 @@ import Vips
         let request = ImageRequest(
             prompt: prompt, sizeText: nil, size: size, seed: seed, format: format, nsfwCheck: false,
             inputs: inputs.map { ImageInputs(image: .url("-"), mask: $0.mask.map { _ in .url("-") }, strength: $0.strength) })
-        let result = try await engine.generate(ProviderJob(image: request, model: "m", inputs: inputs)) { _ in }
-        #expect(result.size == size)
-        return result.bytes
+        let answer = await engine.submit(ProviderJob(image: request, model: "m", inputs: inputs)) { _ in }
+        guard case .made(let picture) = answer, case .bytes(let bytes) = picture.source else {
+            throw ProviderFault(.failed, "\(answer)")
+        }
+        let made = try PictureHeader(of: bytes)
+        #expect([made.width, made.height] == [size.width, size.height])
+        return bytes
     }
 
     private func drawn(_ inputs: PreparedInputs?, prompt: String = "a red fox", seed: Int64 = 7) async throws -> [UInt8] {
@@ -48,7 +52,7 @@ import Vips
     private func distance(_ a: [UInt8], _ b: [UInt8]) -> Int { zip(a, b).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) } }
 
     @Test func itDoesEverything() {
-        #expect(engine.operations == Set(TaskOperation.allCases))
+        #expect(engine.capabilities.operations == Set(TaskOperation.allCases))
     }
 
     @Test func strengthLeadsFromThePictureToTheLandscape() async throws {

@@ -86,14 +86,17 @@ struct CrashingProvider: ImageProvider {
     }
 
     var name: String { provider.name }
-    var operations: Set<TaskOperation> { provider.operations }
-    var canCancel: Bool { provider.canCancel }
+    var capabilities: Capabilities { provider.capabilities }
 
-    func generate(
-        _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void
-    ) async throws -> ProviderResult {
+    func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer {
         points.reached("before generate")
         defer { points.reached("after generate") }
-        return try await provider.generate(job, progress: progress)
+        return await provider.submit(job, progress: progress)
     }
+
+    func poll(_ id: String) async -> PollAnswer { await provider.poll(id) }
+    func cancel(_ id: String) async -> CancelAnswer { await provider.cancel(id) }
+    func find(_ job: ProviderJob) async -> FindAnswer { await provider.find(job) }
+    func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { try await provider.fetch(link) }
+    func test(model: String) async -> [ProviderCheck] { await provider.test(model: model) }
 }

@@ -88,7 +88,7 @@ struct Node {
             keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), moderate: moderate, admit: admit,
             tasks: TaskQuery(pool), watch: watch,
             cancel: Cancel(
-                pool, queue: queue, canStop: { routes.provider(model: $0, mode: $1).canCancel }, closed: closed),
+                pool, queue: queue, canStop: { routes.provider(model: $0, mode: $1).capabilities.cancels }, closed: closed),
             models: ModelCatalog(pool),
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             inputs: intake,

@@ -1,5 +1,5 @@
 import Dispatch
-public import Domain
+import Domain
 import Vips
 
 /// How the sandbox behaves; tests and demonstrations change it.
@@ -20,8 +20,9 @@ public struct SandboxSettings: Sendable {
 /// test keys, and stands in until a provider is configured.
 public struct SandboxEngine: ImageProvider {
     public let name = "sandbox"
-    public let operations = Set(TaskOperation.allCases)
-    public let canCancel = true
+    public let capabilities = Capabilities(
+        operations: Set(TaskOperation.allCases), sizes: .sides(1...Limits.sidePixels.upperBound),
+        formats: Set(ImageFormat.allCases), reportsProgress: true, cancels: true, answersAtOnce: true, isBuiltIn: true)
     private static let steps = 5
 
     private let settings: SandboxSettings
@@ -32,20 +33,38 @@ public struct SandboxEngine: ImageProvider {
     /// - Parameter settings: how long jobs take and how many fail.
     public init(_ settings: SandboxSettings) { self.settings = settings }
 
-    public func generate(
-        _ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void
-    ) async throws -> ProviderResult {
+    public func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer {
         let started = ContinuousClock.now
-        for step in 1...Self.steps where settings.durationSeconds > 0 {
-            try await Task.sleep(for: .seconds(settings.durationSeconds / Double(Self.steps)))
-            progress(step * 90 / Self.steps)
+        do {
+            for step in 1...Self.steps where settings.durationSeconds > 0 {
+                try await Task.sleep(for: .seconds(settings.durationSeconds / Double(Self.steps)))
+                progress(step * 90 / Self.steps)
+            }
+            try Task.checkCancellation()
+            if Self.fails(job.image, percent: settings.failurePercent) {
+                return .refused(ProviderFault(.failed, "one of the jobs that the sandbox fails on purpose"))
+            }
+            let bytes = try await draw(job)
+            let seconds = Int((ContinuousClock.now - started).components.seconds) + 1
+            return .made(ProviderPicture(.bytes(bytes), seconds: seconds))
+        } catch {
+            return .refused(ProviderFault(.failed, "\(error)"))
         }
-        try Task.checkCancellation()
-        if Self.fails(job.image, percent: settings.failurePercent) { throw TaskFailure.generationFailed }
-        let bytes = try await draw(job)
-        let seconds = (ContinuousClock.now - started).components.seconds
-        return ProviderResult(bytes: bytes, size: job.image.size, units: Int(seconds) + 1)
     }
+
+    /// There is nothing to ask for: each submit is answered with its picture.
+    public func poll(_ id: String) async -> PollAnswer { .missing }
+
+    /// Work stops with the task that waits for it.
+    public func cancel(_ id: String) async -> CancelAnswer { .tooLate }
+
+    public func find(_ job: ProviderJob) async -> FindAnswer { .absent }
+
+    public func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] {
+        throw ProviderFault(.failed, "the sandbox links to nothing")
+    }
+
+    public func test(model: String) async -> [ProviderCheck] { [ProviderCheck("is built in")] }
 
     private func draw(_ job: ProviderJob) async throws -> [UInt8] {
         let result = await withCheckedContinuation {

@@ -2,7 +2,7 @@ public import Foundation
 
 /// The header `Retry-After`: a number of seconds, or a date as HTTP writes it.
 public enum RetryAfter {
-    /// Nobody makes a callback wait longer by asking for it.
+    /// Nobody makes us wait longer by asking for it.
     public static let secondsMax = 3600
 
     /// How long to wait, 0 to ``secondsMax``; nil when the header is neither form.

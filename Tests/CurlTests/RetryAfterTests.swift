@@ -1,4 +1,4 @@
-import Callbacks
+import Curl
 import Foundation
 import Testing
 
