@@ -131,8 +131,8 @@ let package = Package(
             "Postgres", "TestSupport", "Curl", lifecycle, logging,
         ]),
         tests("APITests", [
-            "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Images", "Domain", "Postgres", "Curl",
-            "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nio, logging,
+            "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images", "Domain", "Postgres",
+            "Curl", "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]

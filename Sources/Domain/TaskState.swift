@@ -29,6 +29,7 @@ public enum TaskFailure: String, Sendable, CaseIterable, Error {
     case policyViolation = "content_policy_violation"
     case operationUnavailable = "invalid_parameters"
     case moderationAway = "service_unavailable"
+    case noProvider = "resource_exhausted"
 
     /// What the customer is told.
     public var message: String {
@@ -39,6 +40,7 @@ public enum TaskFailure: String, Sendable, CaseIterable, Error {
         case .policyViolation: "The request was refused by content moderation; you were not charged. Change the prompt."
         case .operationUnavailable:
             "No provider of this model can start from a picture; you were not charged. Leave the pictures out or use another model."
+        case .noProvider: "Nobody could take the image in time; you were not charged. Try again later."
         case .moderationAway:
             "Strict moderation could not judge the image; you were not charged. Try again later, or without nsfw_check."
         }

@@ -9,7 +9,7 @@ import Synchronization
 public struct WorkerSettings: Sendable {
     /// The node's name in leases and attempts.
     public var node: String
-    /// Tasks that this node works on at once.
+    /// Tasks that this node works on at once. Those that wait for a provider's answer are not among them.
     public var slots: Int
     /// How long an idle worker waits before it looks again without a hint, in seconds.
     public var pollSeconds: Double
@@ -75,7 +75,7 @@ public final class Worker: Sendable {
         await withDiscardingTaskGroup { group in
             var afterWallet: Int64 = 0
             while !stopping.load(ordering: .relaxed), !Task.isCancelled {
-                let free = settings.slots - running.count
+                let free = min(settings.slots - running.working, Self.runningMax - running.count)
                 let wanted = min(free, Self.claimMax)
                 let claimed = wanted > 0 ? await claim(wanted, after: afterWallet) : []
                 for task in claimed {
@@ -83,7 +83,7 @@ public final class Worker: Sendable {
                     running.add(task)
                     group.addTask {
                         // A task of its own, because a lost lease cancels this attempt and no other.
-                        let work = Task { await self.attempt(task, self.running.progress(of: task.lease)) }
+                        let work = Task { await self.attempt(task, self.place(of: task.lease)) }
                         self.running.attach(work, to: task.lease)
                         await work.value
                         self.running.remove(task.lease)
@@ -108,6 +108,14 @@ public final class Worker: Sendable {
     }
 
     private static let claimMax = 64
+    /// Attempts that a node has at once, with those that wait for providers: what its memory and heartbeats bear.
+    private static let runningMax = 1024
+
+    private func place(of lease: Lease) -> AttemptPlace {
+        AttemptPlace(progress: running.progress(of: lease)) {
+            if self.running.leaveSlot(lease) { self.hints.local.send() }
+        }
+    }
 
     private func heartbeats() async {
         while !Task.isCancelled {
@@ -139,16 +147,27 @@ public final class Worker: Sendable {
     }
 }
 
+/// What an attempt tells the worker that runs it.
+struct AttemptPlace: Sendable {
+    /// How far it is, in percent.
+    let progress: @Sendable (Int) -> Void
+    /// From here on it waits for a provider and needs no slot.
+    let leaveSlot: @Sendable () -> Void
+}
+
 /// What runs on this node, and how far it is.
 final class RunningAttempts: Sendable {
     private struct Entry {
         var progress = 0
         var work: Task<Void, Never>?
         var cancelled = false
+        var hasSlot = true
     }
 
     private let entries = Mutex<[Lease: Entry]>([:])
 
+    /// Those that keep a slot.
+    var working: Int { entries.withLock { $0.values.count(where: \.hasSlot) } }
     var count: Int { entries.withLock(\.count) }
     var leases: [Lease] { entries.withLock { Array($0.keys) } }
 
@@ -160,6 +179,15 @@ final class RunningAttempts: Sendable {
             return entries[lease]?.cancelled ?? true
         }
         if cancelled { work.cancel() }
+    }
+
+    /// Frees the slot of an attempt that from here on mostly waits; false when it has none.
+    func leaveSlot(_ lease: Lease) -> Bool {
+        entries.withLock { entries in
+            guard entries[lease]?.hasSlot == true else { return false }
+            entries[lease]?.hasSlot = false
+            return true
+        }
     }
 
     func remove(_ lease: Lease) { _ = entries.withLock { $0.removeValue(forKey: lease) } }

@@ -12,6 +12,7 @@ public struct Recover: Sendable {
     private let queue: TaskQueue
     private let store: any ImageStore
     private let hints: Hints
+    private let late: LateSubmits
     private let foldUsage = UsageFold()
     private let nowSeconds: @Sendable () -> Int64
     private let logger: Logger
@@ -19,15 +20,17 @@ public struct Recover: Sendable {
     /// - Parameters:
     ///   - queue: whose lost leases are rescued.
     ///   - store: whose old pictures are swept.
+    ///   - late: finds out what became of submits whose tasks have ended.
     ///   - nowSeconds: seconds since 1970.
     public init(
-        _ pool: ConnectionPool, queue: TaskQueue, store: any ImageStore, hints: Hints,
+        _ pool: ConnectionPool, queue: TaskQueue, store: any ImageStore, hints: Hints, late: LateSubmits,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.pool = pool
         self.queue = queue
         self.store = store
         self.hints = hints
+        self.late = late
         self.nowSeconds = nowSeconds
         self.logger = logger
     }
@@ -39,6 +42,7 @@ public struct Recover: Sendable {
             group.addTask { await rescueAndKeepHouse() }
             // Beside it, because lost tasks must not wait for the minutes that a large backlog of facts takes.
             group.addTask { await keepFolding() }
+            group.addTask { await keepUpWithProviders() }
         }
     }
 
@@ -52,6 +56,23 @@ public struct Recover: Sendable {
                 nextHouse = .now + .seconds(3600)
             }
             try? await Task.sleep(for: .seconds(3))
+        }
+    }
+
+    /// Beside it, because providers may take long to answer.
+    private func keepUpWithProviders() async {
+        while !Task.isCancelled {
+            await returnAside()
+            await late()
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func returnAside() async {
+        do {
+            if try await queue.returnAside(in: pool) > 0 { hints.tasksWait() }
+        } catch {
+            logger.warning("cannot return tasks to the queue", metadata: ["error": "\(error)"])
         }
     }
 

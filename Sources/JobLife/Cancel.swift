@@ -1,4 +1,4 @@
-public import Domain
+import Domain
 public import Postgres
 public import Queue
 public import Reports
@@ -21,19 +21,12 @@ public struct Cancel: Sendable {
 
     private let pool: ConnectionPool
     private let queue: TaskQueue
-    private let canStop: @Sendable (_ model: String, _ mode: AccountMode) -> Bool
     private let closed: @Sendable () -> Void
 
-    /// - Parameters:
-    ///   - canStop: whether whoever serves a model can stop its work.
-    ///   - closed: told when a task was cancelled, so that its callback goes out and whoever waits for it learns of it.
-    public init(
-        _ pool: ConnectionPool, queue: TaskQueue, canStop: @escaping @Sendable (_ model: String, _ mode: AccountMode) -> Bool,
-        closed: @escaping @Sendable () -> Void
-    ) {
+    /// - Parameter closed: told when a task was cancelled, so that its callback goes out and whoever waits for it learns of it.
+    public init(_ pool: ConnectionPool, queue: TaskQueue, closed: @escaping @Sendable () -> Void) {
         self.pool = pool
         self.queue = queue
-        self.canStop = canStop
         self.closed = closed
     }
 
@@ -41,14 +34,14 @@ public struct Cancel: Sendable {
     public func isPossible(_ task: TaskView) -> Bool {
         switch task.state {
         case .pending: true
-        case .processing: isStoppable(task)
+        case .processing: task.canStop
         case .completed, .failed, .cancelled: false
         }
     }
 
     /// Withdraws a task of a wallet. Who is first, this or the end of the work, the database decides.
     public func callAsFunction(_ task: TaskView, walletID: Int64) async throws(PostgresError) -> Outcome {
-        let verdicts = try await queue.cancel([task.id], walletID: walletID, alsoRunning: isStoppable(task), in: pool)
+        let verdicts = try await queue.cancel([task.id], walletID: walletID, alsoRunning: task.canStop, in: pool)
         switch verdicts[task.id] ?? .unknown {
         case .cancelled:
             closed()
@@ -58,6 +51,4 @@ public struct Cancel: Sendable {
         case .unknown: return .unknown
         }
     }
-
-    private func isStoppable(_ task: TaskView) -> Bool { canStop(task.model, AccountMode(rawValue: task.mode) ?? .test) }
 }

@@ -29,6 +29,10 @@ public struct ClaimedTask: Sendable {
     public let image: ImageRequest
     /// When the customer submitted it.
     public let createdAt: Date
+    /// The account's user group at submit.
+    public let groupID: Int32
+    /// How long ago work on it began first, in seconds, by the database's clock.
+    public let secondsSinceStart: Double
 }
 
 /// A stored picture of a task.

@@ -8,7 +8,7 @@ public enum QueueStatements {
         "claimed_tasks",
         """
         select l.lease, l.task_id, l.attempt::int, l.wallet_id, w.mode::text, m.name, t.operation::text, t.request,
-            t.created_at
+            t.created_at, t.group_id, (extract(epoch from clock_timestamp() - t.started_at) * 1000)::bigint
         from leases l join tasks t on t.id = l.task_id join models m on m.id = t.model_id
             join wallets w on w.id = l.wallet_id
         where l.lease = any($1) order by l.task_id
@@ -18,8 +18,10 @@ public enum QueueStatements {
     static let cancel = Statement("cancel_tasks", "select * from cancel_tasks($1, $2, $3)")
     static let handBack = Statement("return_tasks", "select return_tasks($1, 'handed_back')")
     static let rescue = Statement("rescue_tasks", "select rescue_tasks($1)")
+    static let deferTask = Statement("defer_task", "select defer_task($1, $2)")
+    static let returnDeferred = Statement("return_deferred_tasks", "select return_deferred_tasks()")
     static let notify = Statement("notify_tasks", "select pg_notify('tasks', '')")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [claim, claimed, renew, close, cancel, handBack, rescue, notify]
+    public static let all = [claim, claimed, renew, close, cancel, handBack, rescue, deferTask, returnDeferred, notify]
 }

@@ -32,7 +32,9 @@ public struct TaskQueue: Sendable {
             return ClaimedTask(
                 lease: Lease(try row.get(0)), id: TaskID(try row.get(1)), attempt: try row.get(2),
                 walletID: try row.get(3), mode: AccountMode(rawValue: try row.get(4)) ?? .test, model: try row.get(5),
-                operation: TaskOperation(rawValue: try row.get(6)) ?? .generate, image: image, createdAt: try row.get(8))
+                operation: TaskOperation(rawValue: try row.get(6)) ?? .generate, image: image, createdAt: try row.get(8),
+                groupID: Int32(try row.get(9, as: Int.self)),
+                secondsSinceStart: Double(try row.get(10, as: Int64.self)) / 1000)
         }
     }
 
@@ -87,6 +89,20 @@ public struct TaskQueue: Sendable {
     /// Gives running tasks back to the queue, for a node that stops.
     public func handBack(_ leases: [Lease], in session: any Session) async throws(PostgresError) {
         try await session.execute(QueueStatements.handBack, [Parameter(leases.map(\.value))])
+    }
+
+    /// Puts a running task aside: nobody works on it, and after the time it returns to the queue.
+    /// - Returns: false when the lease was no longer held.
+    public func putAside(_ lease: Lease, seconds: Double, in session: any Session) async throws(PostgresError) -> Bool {
+        try await session.one(QueueStatements.deferTask, [Parameter(lease.value), Parameter(Int64(seconds * 1000))]) {
+            (row) throws(PostgresError) in try row.get(0)
+        }
+    }
+
+    /// Returns those to the queue whose time aside is over.
+    /// - Returns: how many there were.
+    public func returnAside(in session: any Session) async throws(PostgresError) -> Int {
+        try await session.one(QueueStatements.returnDeferred) { (row) throws(PostgresError) in try row.get(0) }
     }
 
     /// Returns tasks of dead nodes to the queue, or fails them when too many attempts were lost.

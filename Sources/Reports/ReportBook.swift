@@ -84,6 +84,7 @@ public struct ReportBook: Sendable {
             settled: try row.get(10, as: Int64?.self).map(Credits.init(micro:)), createdAt: try row.get(11),
             startedAt: try row.get(12), finishedAt: try row.get(13), progress: try row.get(14),
             estimatedSeconds: try row.get(15), errorCode: try row.get(16), errorMessage: try row.get(17),
-            imagesText: try row.get(18), callbackURL: try row.get(19), requestText: try row.get(20))
+            imagesText: try row.get(18), callbackURL: try row.get(19), requestText: try row.get(20),
+            canStop: try row.get(21))
     }
 }

@@ -45,6 +45,8 @@ public struct TaskView: Sendable {
     public let callbackURL: String?
     /// What the customer asked for, as it is stored.
     public let requestText: String
+    /// Whether nobody works on it who cannot stop.
+    public let canStop: Bool
 
     /// What the customer asked for.
     public var request: ImageRequest? { try? JSONDecoder().decode(ImageRequest.self, from: Data(requestText.utf8)) }

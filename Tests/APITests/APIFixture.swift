@@ -27,8 +27,6 @@ struct APIFixture: Sendable {
     let dialects: Dialects
     let clock: TestClock
     let trouble: Trouble
-    /// Why no provider can stop its work, nil when they can.
-    let provider: Trouble
     let watch: TaskWatch
     let moderate: Moderate
     let words: WordWatch
@@ -145,7 +143,6 @@ func withAPI(
     // Time stands still for the epochs: on a machine that needs seconds for a read, each would be too old at once.
     let start = ContinuousClock.now
     let trouble = Trouble()
-    let provider = Trouble()
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     let pool = database.pool
@@ -162,9 +159,7 @@ func withAPI(
     var services = APIServices(
         keys: KeyVerifier(pool, epochs: EpochWatch(pool, now: { start }), secret: Tenant.secret), moderate: moderate, admit: admit,
         tasks: TaskQuery(pool), watch: watch,
-        cancel: Cancel(
-            pool, queue: TaskQueue(leaseSeconds: 60), canStop: { _, _ in provider.reason == nil },
-            closed: { watch.tasksClosed() }),
+        cancel: Cancel(pool, queue: TaskQueue(leaseSeconds: 60), closed: { watch.tasksClosed() }),
         models: ModelCatalog(pool),
         credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
         inputs: inputs, links: links,
@@ -181,7 +176,7 @@ func withAPI(
             try await body(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, dialects: dialects, clock: clock,
-                    trouble: trouble, provider: provider, watch: watch, moderate: moderate, words: words, refusals: refusals,
+                    trouble: trouble, watch: watch, moderate: moderate, words: words, refusals: refusals,
                     client: client))
         }
     }

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import HTTPTypes
+import Providers
 import Queue
 import TestSupport
 import Testing
@@ -57,7 +58,13 @@ import Testing
             let tenant = try await Tenant.make(api.database)
             let id = try await api.submitted(tenant.keyText)
             let claimed = try await Self.queue.claim(node: "n", limit: 1, afterWallet: 0, in: api.database.pool)
-            api.provider.set("it cannot stop")
+            // A provider that cannot stop has the job.
+            let lease = try #require(claimed.first?.lease)
+            try await api.database.rows(
+                "insert into providers (name, kind, base_url) values ('far', 'novita', 'https://example.com')")
+            let verdict = try await SubmitBook().begin(
+                lease: lease.value, picture: 0, provider: 1, canCancel: false, cost: nil, in: api.database.pool)
+            guard case .begun(let submit) = verdict else { throw TestFailure("\(verdict)") }
             #expect(try canCancel(try await query(id, tenant, api)) == false)
             let before = try await api.state()
             let refused = try await cancel(id, tenant.keyText, api)
@@ -65,13 +72,12 @@ import Testing
             let error = try refused.error()
             #expect(error["code"] as? String == "task_not_cancellable" && error["status"] as? String == "processing")
             #expect(try await api.state() == before)
-            api.provider.set(nil)
+            try await SubmitBook().record(submit, .refused, in: api.database.pool)
             #expect(try canCancel(try await query(id, tenant, api)) == true)
             let reply = try await cancel(id, tenant.keyText, api)
             #expect(reply.status == 200)
             #expect(try reply.json()["status"] as? String == "cancelled")
             #expect(try await tenant.credits(api.database) == [1_000_000, 0, 0])
-            let lease = try #require(claimed.first?.lease)
             #expect(try await Self.queue.renew([lease: 50], in: api.database.pool).isEmpty, "the node learns of it")
             #expect(try await ledgerDrift(api.database) == [])
         }

@@ -149,9 +149,10 @@ func withHouse(
     let fetch = InputFetch(
         transfers: transfers, store: store, egress: egress, caFile: customer?.caFile,
         patience: InputPatience(pausesSeconds: [0]))
+    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work))
     let attempt = Attempt(
-        routes: Routes(sandbox: FakeProvider(operations: Set(operations), work: work)), inputs: fetch, store: store,
-        moderate: moderate, close: close, nowSeconds: { 7200 }, logger: silent)
+        generate: Generate(routes: routes, database.pool, logger: silent), inputs: fetch, store: store, moderate: moderate,
+        close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)
     let settings = WorkerSettings(
         node: "house", slots: slots, pollSeconds: 0.1, heartbeatSeconds: heartbeatSeconds, graceSeconds: graceSeconds)
     let worker = Worker(database.pool, queue: queue, attempt: attempt, hints: hints, settings: settings, logger: silent)

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Images
 import Postgres
+import Providers
 import Queue
 import TestSupport
 import Testing
@@ -18,6 +19,7 @@ import Testing
         let hints = Hints(database.pool, queue: queue)
         let recover = Recover(
             database.pool, queue: queue, store: FolderStore(folder: folder), hints: hints,
+            late: LateSubmits(routes: Routes(sandbox: FakeProvider { _, _ in [1] }), database.pool, logger: silent),
             nowSeconds: { nowSeconds }, logger: silent)
         let runner = Task { await recover.run() }
         let result: Result<Void, any Error>

@@ -32,7 +32,7 @@ private func view(_ id: TaskID, _ state: TaskState, _ progress: Int) -> TaskView
         id: id, state: state, accountID: 1, account: "acme", mode: "live", model: "m", dialect: "unified", rule: .perCall,
         userGroup: "default", reserved: .zero, settled: nil, createdAt: Date(), startedAt: nil, finishedAt: nil,
         progress: progress, estimatedSeconds: 10, errorCode: nil, errorMessage: nil, imagesText: nil, callbackURL: nil,
-        requestText: "{}")
+        requestText: "{}", canStop: true)
 }
 
 /// Longer than any test may take.

@@ -130,9 +130,9 @@ import Vips
     @Test func inputsThatWereNotMadeReadyAreRefused() async throws {
         let other = ImageSize(width: 64, height: 64)
         let small = try png(try input(other), other)
-        await #expect(throws: VipsError.self) { try await file(PreparedInputs(image: small, mask: nil, strength: 1)) }
+        await #expect(throws: ProviderFault.self) { try await file(PreparedInputs(image: small, mask: nil, strength: 1)) }
         let image = try png(try input())
-        await #expect(throws: VipsError.self) { try await file(PreparedInputs(image: image, mask: small, strength: 1)) }
-        await #expect(throws: VipsError.self) { try await file(PreparedInputs(image: [1], mask: nil, strength: 1)) }
+        await #expect(throws: ProviderFault.self) { try await file(PreparedInputs(image: image, mask: small, strength: 1)) }
+        await #expect(throws: ProviderFault.self) { try await file(PreparedInputs(image: [1], mask: nil, strength: 1)) }
     }
 }

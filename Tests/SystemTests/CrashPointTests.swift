@@ -50,6 +50,11 @@ extension SystemTests {
         private static let migration = ["migration_record"]
         /// Of the reconciliation of an invoice, which `InvoiceTests` kills.
         private static let invoices = ["invoice_providers", "invoice_patience", "open_invoice", "close_invoice"]
+        /// Of hosted providers, which `ProviderCrashTests` kills.
+        private static let providers = [
+            "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find", "provider_test",
+            "begin_submit", "record_submit", "submits_of_task", "submits", "defer_task",
+        ]
         /// Only an operator's commands and the waits and lists of customers get to these, and only to read: dying there
         /// changes nothing.
         private static let reads = [
@@ -73,7 +78,8 @@ extension SystemTests {
                 let points = listed.output.split(separator: "\n").map(String.init)
                 let effects = Set(points.map { String($0.drop { $0 != " " }.dropFirst()) })
                 let others = Set(
-                    Self.commands.flatMap(\.effects) + Self.migration + Self.invoices + Self.elsewhere + Self.reads)
+                    Self.commands.flatMap(\.effects) + Self.migration + Self.invoices + Self.providers + Self.elsewhere
+                        + Self.reads)
                 #expect(others.isSubset(of: effects), "no longer there: \(others.subtracting(effects))")
                 let own = effects.subtracting(others).sorted()
                 let twice = Self.doors.flatMap { ["before \($0):2", "after \($0):2"] }

@@ -17,14 +17,14 @@ import Synchronization
 /// effect outside of the database there is a point; a test makes the program die at each of them.
 final class CrashPoints: Sendable {
     /// What a program does besides statements: it begins and commits, keeps and removes pictures, sweeps old ones, fetches
-    /// the pictures that customers name, asks a provider, calls a customer back, and makes its secret.
+    /// the pictures that customers name, draws, asks a provider, calls a customer back, and makes its secret.
     private static let effects = [
         "begin", "commit", "image_put", "image_delete", "image_sweep", "input_fetch", "generate", "callback",
-        "secret_file",
+        "secret_file", "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find", "provider_test",
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
-        + CallbacksStatements.all + ModerationStatements.all + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
+        + CallbacksStatements.all + ModerationStatements.all + SubmitStatements.all + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
 
     /// Every point that a program can get to.
     static let all = Set((effects + statements.map(\.name)).flatMap { ["before \($0)", "after \($0)"] })

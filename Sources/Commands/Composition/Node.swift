@@ -77,18 +77,18 @@ struct Node {
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let attempt = Attempt(
-            routes: routes, inputs: fetch, store: store, moderate: moderate, close: close, nowSeconds: nowSeconds,
-            logger: logger)
+            generate: Generate(routes: routes, pool, logger: logger), inputs: fetch, store: store, moderate: moderate, close: close,
+            pool, queue: queue, nowSeconds: nowSeconds, logger: logger)
         worker = Worker(
             pool, queue: queue, attempt: attempt, hints: hints, settings: Self.workerSettings(settings), logger: logger)
         recover = Recover(
-            pool, queue: queue, store: store, hints: hints, nowSeconds: nowSeconds, logger: logger)
+            pool, queue: queue, store: store, hints: hints, late: LateSubmits(routes: routes, pool, logger: logger),
+            nowSeconds: nowSeconds, logger: logger)
         epochs = EpochWatch(pool)
         var services = APIServices(
             keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), moderate: moderate, admit: admit,
             tasks: TaskQuery(pool), watch: watch,
-            cancel: Cancel(
-                pool, queue: queue, canStop: { routes.provider(model: $0, mode: $1).capabilities.cancels }, closed: closed),
+            cancel: Cancel(pool, queue: queue, closed: closed),
             models: ModelCatalog(pool),
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             inputs: intake,

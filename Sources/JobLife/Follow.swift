@@ -1,0 +1,97 @@
+import Domain
+import Images
+import Providers
+
+/// How a submit ended.
+enum SubmitEnd: Sendable {
+    case made(MadePicture)
+    /// Nothing is charged for it: another may be asked.
+    case refused
+}
+
+/// Follows a job that a provider has accepted, to its picture.
+struct Follow: Sendable {
+    private static let fetchesMax = 5
+
+    let routes: Routes
+    let submits: SubmitDesk
+    let schedule: AskSchedule
+
+    /// Asks for the job until it has ended. At the deadline the task fails; what the provider does later is found out by
+    /// ``LateSubmits``.
+    func callAsFunction(_ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
+        guard let id = open.providerTaskID else { throw NotMade.failed(.serviceError, open.bill) }
+        let started = ContinuousClock.now
+        var askedFor: Double?
+        while ContinuousClock.now < open.deadline {
+            try await pause(since: started, askedFor: askedFor)
+            askedFor = nil
+            switch await open.route.provider.poll(id) {
+            case .waiting(let progress): progress.map(place.progress)
+            case .made(let picture):
+                try await submits.record(open, .made, cost: picture.cost)
+                routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
+                return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+            case .failed(let fault): return try await refused(open, fault)
+            // What it accepted and does not know it may still charge for.
+            case .missing: continue
+            case .unanswered(let reason, let seconds):
+                routes.failed(open.route.id, ProviderFault(.away, reason))
+                askedFor = seconds
+            }
+        }
+        throw NotMade.failed(.timeout, open.bill)
+    }
+
+    /// Writes down that nothing is charged, and decides whether another provider would do better.
+    func refused(_ open: OpenSubmit, _ fault: ProviderFault) async throws -> SubmitEnd {
+        try await submits.record(open, .refused, fault: FaultWord(fault), message: fault.message)
+        if fault.countsAgainstProvider { routes.failed(open.route.id, fault) } else { routes.abandoned(open.route.id) }
+        switch fault.kind {
+        case .job, .moderated: throw NotMade.failed(fault.taskFailure, nil)
+        case .settings, .busy, .away, .failed: return .refused
+        }
+    }
+
+    /// The file of a picture, whole and as it was ordered. A link that does not work is asked for anew.
+    func file(of made: MadePicture, _ order: PictureOrder) async throws -> [UInt8] {
+        if made.picture.isFlagged { throw NotMade.failed(.policyViolation, made.bill) }
+        guard let open = made.submit else {
+            guard case .bytes(let bytes) = made.picture.source else { throw NotMade.failed(.serviceError, made.bill) }
+            return bytes
+        }
+        var picture = made.picture
+        let started = ContinuousClock.now
+        for fetch in 1...Self.fetchesMax {
+            do {
+                let bytes: [UInt8]
+                switch picture.source {
+                case .bytes(let here): bytes = here
+                case .link(let link): bytes = try await open.route.provider.fetch(link)
+                }
+                return try await ResultPicture.fitted(bytes, to: order.image.size, as: order.image.format)
+            } catch {
+                if Task.isCancelled { throw NotMade.lost }
+                guard fetch < Self.fetchesMax, case .link = picture.source, let id = open.providerTaskID else { break }
+                try await pause(since: started, askedFor: nil)
+                if case .made(let again) = await open.route.provider.poll(id) { picture = again }
+            }
+        }
+        throw NotMade.failed(.serviceError, made.bill)
+    }
+
+    func pause(since started: ContinuousClock.Instant, askedFor: Double?) async throws {
+        let waited = (ContinuousClock.now - started) / .seconds(1)
+        let seconds = schedule.pauseSeconds(waited: waited, askedFor: askedFor, chance: Double.random(in: 0...1))
+        do { try await Task.sleep(for: .seconds(seconds)) } catch { throw NotMade.lost }
+    }
+}
+
+extension OpenSubmit {
+    /// With what the provider itself says it bills.
+    func bill(_ picture: ProviderPicture) -> Bill {
+        var bill = bill
+        if let cost = picture.cost { bill.cost = cost }
+        return bill
+    }
+}

@@ -1,0 +1,237 @@
+public import Domain
+public import Logging
+public import Postgres
+public import Providers
+import Queue
+
+/// One picture of a task, as its provider is asked for it.
+struct PictureOrder: Sendable {
+    /// The task, under its lease.
+    let task: ClaimedTask
+    /// Which of its pictures, from 0 on.
+    let picture: Int
+    /// What to draw; the seed is this picture's.
+    let image: ImageRequest
+    /// Gets what it is drawn from; nothing is fetched before a provider is there for it.
+    let inputs: @Sendable () async throws -> PreparedInputs?
+}
+
+/// What a picture is expected to cost, and by which id the invoice will name it.
+struct Bill: Sendable, Equatable {
+    var provider: String
+    var providerTaskID: String?
+    var cost: ProviderCost?
+}
+
+/// A picture that was made.
+struct MadePicture: Sendable {
+    let picture: ProviderPicture
+    let bill: Bill
+    /// Whoever made it, for its links; nil for the built-in engine.
+    let submit: OpenSubmit?
+}
+
+/// A submit that was written down and the provider that it went to.
+struct OpenSubmit: Sendable {
+    let id: Int64
+    let route: ChosenRoute
+    let deadline: ContinuousClock.Instant
+    var providerTaskID: String?
+
+    var bill: Bill {
+        Bill(provider: route.provider.name, providerTaskID: providerTaskID, cost: route.cost)
+    }
+}
+
+/// Why there is no picture.
+enum NotMade: Error {
+    /// The task fails; the bill is what may be charged all the same.
+    case failed(TaskFailure, Bill?)
+    /// Nobody can take it now; it may be tried again after the seconds.
+    case later(seconds: Double)
+    /// Somebody else works on the task, or nobody any more.
+    case lost
+}
+
+/// Gets a picture from a provider: chooses one, writes the submit down, hands the job over, and waits for what becomes of it.
+/// Where a submit is refused another provider is asked; where its fate is unknown nobody else is, whatever happens to this node.
+public struct Generate: Sendable {
+    /// How many providers may try a picture and fail before its task does.
+    private static let failuresMax = 3
+
+    let routes: Routes
+    let submits: SubmitDesk
+    let follow: Follow
+    let logger: Logger
+
+    /// - Parameters:
+    ///   - routes: who can be asked.
+    ///   - pool: where submits are written down.
+    ///   - schedule: how often providers are asked for what they work on.
+    public init(routes: Routes, _ pool: ConnectionPool, schedule: AskSchedule = AskSchedule(), logger: Logger) {
+        self.routes = routes
+        self.logger = logger
+        submits = SubmitDesk(pool, logger: logger)
+        follow = Follow(routes: routes, submits: submits, schedule: schedule)
+    }
+
+    func callAsFunction(_ order: PictureOrder, _ place: AttemptPlace) async throws -> MadePicture {
+        // The first attempt finds nothing, so it does not look.
+        var before = order.task.attempt > 1 ? try await known(order) : []
+        while true {
+            if Task.isCancelled { throw NotMade.lost }
+            let end: SubmitEnd
+            if let open = before.last(where: { $0.state != .refused }) {
+                place.leaveSlot()
+                end = try await resume(open, order, place)
+            } else {
+                let failures = before.filter { $0.fault == FaultWord.failed.rawValue }
+                if failures.count >= Self.failuresMax { throw NotMade.failed(.generationFailed, nil) }
+                let choice = routes.choose(
+                    model: order.task.model, mode: order.task.mode, groupID: order.task.groupID, image: order.image,
+                    without: Set(failures.map(\.providerID)))
+                switch choice {
+                case .builtIn(let engine): return try await draw(order, engine, place)
+                case .never: throw NotMade.failed(.operationUnavailable, nil)
+                case .later(let seconds): throw NotMade.later(seconds: seconds)
+                case .chosen(let route): end = try await submit(order, route, place)
+                }
+            }
+            switch end {
+            case .made(let picture): return picture
+            case .refused: before = try await known(order)
+            }
+        }
+    }
+
+    private func known(_ order: PictureOrder) async throws -> [StoredSubmit] {
+        try await submits.submits(of: order.task.id).filter { $0.picture == order.picture }
+    }
+
+    /// Nothing leaves the program, so nothing is written down.
+    private func draw(
+        _ order: PictureOrder, _ engine: any ImageProvider, _ place: AttemptPlace
+    ) async throws -> MadePicture {
+        let job = ProviderJob(image: order.image, model: order.task.model, inputs: try await order.inputs())
+        let bill = Bill(provider: engine.name)
+        switch await engine.submit(job, progress: place.progress) {
+        case .made(let picture): return MadePicture(picture: picture, bill: bill, submit: nil)
+        case .refused(let fault): throw NotMade.failed(fault.taskFailure, bill)
+        case .accepted, .unknown: throw NotMade.failed(.serviceError, bill)
+        }
+    }
+
+    private func submit(_ order: PictureOrder, _ route: ChosenRoute, _ place: AttemptPlace) async throws -> SubmitEnd {
+        let inputs = try await order.inputs()
+        let verdict = try await submits.begin(order, route)
+        switch verdict {
+        case .begun(let id):
+            place.leaveSlot()
+            let job = ProviderJob(
+                image: order.image, model: route.upstreamModel, inputs: inputs, reference: SubmitBook.reference(id))
+            let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds))
+            return try await handOver(job, open, place)
+        case .full:
+            routes.full(route.id)
+            return .refused
+        case .limited(let seconds):
+            routes.failed(route.id, ProviderFault(.busy(retryAfterSeconds: seconds), "its requests per minute are used up here"))
+            return .refused
+        // Another attempt's submit is found by looking again.
+        case .taken: return .refused
+        case .stale: throw NotMade.lost
+        }
+    }
+
+    private func handOver(_ job: ProviderJob, _ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
+        let started = ContinuousClock.now
+        let answer = await open.route.provider.submit(job, progress: place.progress)
+        var open = open
+        switch answer {
+        case .accepted(let id):
+            open.providerTaskID = id
+            try await submits.record(open, .accepted)
+            routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
+            return try await follow(open, place)
+        case .made(let picture):
+            try await submits.record(open, .made, cost: picture.cost)
+            routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
+            return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+        case .refused(let fault): return try await follow.refused(open, fault)
+        case .unknown(let reason):
+            // One's own engine bills nothing, so nothing is lost by asking another.
+            if open.route.billsNothing { return try await follow.refused(open, ProviderFault(.away, reason)) }
+            routes.failed(open.route.id, ProviderFault(.away, reason))
+            try await submits.record(open, .unknown, fault: .unknown, message: reason)
+            if Task.isCancelled { throw NotMade.lost }
+            return try await findOut(job, open, place)
+        }
+    }
+
+    /// Goes on with a submit of an earlier attempt.
+    private func resume(_ stored: StoredSubmit, _ order: PictureOrder, _ place: AttemptPlace) async throws -> SubmitEnd {
+        guard let route = routes.route(stored, model: order.task.model) else {
+            throw NotMade.later(seconds: 5)
+        }
+        let open = OpenSubmit(
+            id: stored.id, route: route, deadline: .now + .seconds(stored.secondsLeft), providerTaskID: stored.providerTaskID)
+        switch stored.state {
+        case .accepted: return try await follow(open, place)
+        case .made:
+            // The picture was in an answer that is gone; it was paid for, and is not paid for again.
+            guard stored.providerTaskID != nil else { throw NotMade.failed(.serviceError, open.bill) }
+            return try await follow(open, place)
+        case .abandoned: throw NotMade.failed(.timeout, open.bill)
+        case .refused: return .refused
+        case .intended, .unknown:
+            if route.billsNothing { return try await follow.refused(open, ProviderFault(.away, "its node ended")) }
+            let inputs = route.provider.capabilities.deduplicates ? try await order.inputs() : nil
+            let job = ProviderJob(image: order.image, model: route.upstreamModel, inputs: inputs, reference: stored.reference)
+            return try await findOut(job, open, place)
+        }
+    }
+
+    /// Finds out what became of a submit that was not answered: by repeating it where that is the same job, by looking for it
+    /// where the provider lists its jobs, and else by waiting for whoever may still write an answer down. At the deadline it is
+    /// given up, with what it may cost.
+    private func findOut(_ job: ProviderJob, _ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
+        var open = open
+        let started = ContinuousClock.now
+        let provider = open.route.provider
+        while ContinuousClock.now < open.deadline {
+            try await follow.pause(since: started, askedFor: nil)
+            guard let stored = try await submits.submit(open.id) else { throw NotMade.lost }
+            guard stored.state == .intended || stored.state == .unknown else {
+                open.providerTaskID = stored.providerTaskID
+                if stored.state == .refused { return .refused }
+                return try await follow(open, place)
+            }
+            if provider.capabilities.deduplicates {
+                switch await provider.submit(job, progress: place.progress) {
+                case .accepted(let id):
+                    open.providerTaskID = id
+                    try await submits.record(open, .accepted)
+                    return try await follow(open, place)
+                case .made(let picture):
+                    try await submits.record(open, .made, cost: picture.cost)
+                    return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+                // Only a word about the job itself says something about the first submit too.
+                case .refused(let fault) where fault.kind == .job || fault.kind == .moderated:
+                    return try await follow.refused(open, fault)
+                case .refused, .unknown: continue
+                }
+            } else if provider.capabilities.finds {
+                switch await provider.find(job) {
+                case .found(let id):
+                    open.providerTaskID = id
+                    try await submits.record(open, .accepted)
+                    return try await follow(open, place)
+                case .absent: return try await follow.refused(open, ProviderFault(.away, "it never arrived"))
+                case .unknown: continue
+                }
+            }
+        }
+        try await submits.record(open, .abandoned, fault: .unknown, message: "no answer came until its deadline")
+        throw NotMade.failed(.timeout, open.bill)
+    }
+}
