@@ -20,7 +20,8 @@ final class CrashPoints: Sendable {
     /// the pictures that customers name, draws, asks a provider, calls a customer back, and makes its secret.
     private static let effects = [
         "begin", "commit", "image_put", "image_delete", "image_sweep", "input_fetch", "generate", "callback",
-        "secret_file", "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find", "provider_test",
+        "secret_file", "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find",
+        "provider_test",
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
