@@ -24,7 +24,8 @@ final class CrashPoints: Sendable {
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
-        + CallbacksStatements.all + ModerationStatements.all + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
+        + CallbacksStatements.all + ModerationStatements.all + ProvidersStatements.all + Recover.statements + Migrator.statements
+        + [OpenDatabase.ping, Doctor.server]
 
     /// Every point that a program can get to.
     static let all = Set((effects + statements.map(\.name)).flatMap { ["before \($0)", "after \($0)"] })
