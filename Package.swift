@@ -118,7 +118,7 @@ let package = Package(
         tests("AdmissionTests", ["Admission", "Ledger", "Queue", "Domain", "Postgres", "TestSupport"]),
         tests("QueueTests", ["Queue", "Admission", "Domain", "Postgres", "TestSupport"]),
         tests("LedgerTests", [
-            "Ledger", "Admission", "Queue", "Keys", "Moderation", "Reports", "Callbacks", "Domain", "Postgres",
+            "Ledger", "Admission", "Queue", "Keys", "Moderation", "Reports", "Callbacks", "Providers", "Domain", "Postgres",
             "TestSupport", crypto,
         ]),
         tests("ModerationTests", ["Moderation", "Domain", "Curl", "Postgres", "TestSupport"]),

@@ -31,7 +31,10 @@ public struct CustomerURL: Hashable, Sendable {
         self.text = text
     }
 
-    private static func split(_ authority: Substring) throws(CustomerURLError) -> (host: String, port: Int) {
+    /// Host, in lower case, and port of what stands between scheme and path.
+    static func split(
+        _ authority: Substring, standardPort: Int = 443
+    ) throws(CustomerURLError) -> (host: String, port: Int) {
         var host = authority, portText: Substring?
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { throw .badHost }
@@ -44,7 +47,7 @@ public struct CustomerURL: Hashable, Sendable {
             portText = authority[authority.index(after: colon)...]
         }
         guard !host.isEmpty else { throw .noHost }
-        guard let portText else { return (host.lowercased(), 443) }
+        guard let portText else { return (host.lowercased(), standardPort) }
         guard (1...5).contains(portText.count), portText.allSatisfy({ "0"..."9" ~= $0 }),
             let port = Int(portText), (1...65535).contains(port)
         else { throw .badPort }
@@ -60,12 +63,16 @@ public struct CustomerURL: Hashable, Sendable {
             guard egress.permits(address: address, port: port) else { throw .addressNotPermitted }
             return
         }
-        let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-        guard host.utf8.count <= 253, labels.allSatisfy(isLabel), let last = labels.last, !isNumeric(last) else {
-            throw .badHost
-        }
+        guard let last = lastLabel(host) else { throw .badHost }
         guard !["localhost", "local", "internal"].contains(last) else { throw .nameNotPermitted }
         guard port == 443 || egress.hasAllowance(port: port) else { throw .portNotPermitted(port) }
+    }
+
+    /// What a host's name ends in; nil when it is no name. Without the final dot that only says that it is absolute.
+    static func lastLabel(_ host: String) -> String? {
+        let labels = host.split(separator: ".", omittingEmptySubsequences: false)
+        guard host.utf8.count <= 253, labels.allSatisfy(isLabel), let last = labels.last, !isNumeric(last) else { return nil }
+        return String(last)
     }
 
     private static func isLabel(_ label: Substring) -> Bool {

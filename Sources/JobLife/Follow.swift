@@ -45,8 +45,8 @@ struct Follow: Sendable {
 
     /// Writes down that nothing is charged, and decides whether another provider would do better.
     func refused(_ open: OpenSubmit, _ fault: ProviderFault) async throws -> SubmitEnd {
+        routes.failed(open.route.id, fault)
         try await submits.record(open, .refused, fault: FaultWord(fault), message: fault.message)
-        if fault.countsAgainstProvider { routes.failed(open.route.id, fault) } else { routes.abandoned(open.route.id) }
         switch fault.kind {
         case .job, .moderated: throw NotMade.failed(fault.taskFailure, nil)
         case .settings, .busy, .away, .failed: return .refused

@@ -92,6 +92,7 @@ public struct Generate: Sendable {
                     without: Set(failures.map(\.providerID)))
                 switch choice {
                 case .builtIn(let engine): return try await draw(order, engine, place)
+                case .exhausted: throw NotMade.failed(.generationFailed, nil)
                 case .never: throw NotMade.failed(.operationUnavailable, nil)
                 case .later(let seconds): throw NotMade.later(seconds: seconds)
                 case .chosen(let route): end = try await submit(order, route, place)
@@ -123,24 +124,35 @@ public struct Generate: Sendable {
 
     private func submit(_ order: PictureOrder, _ route: ChosenRoute, _ place: AttemptPlace) async throws -> SubmitEnd {
         let inputs = try await order.inputs()
-        let verdict = try await submits.begin(order, route)
-        switch verdict {
-        case .begun(let id):
-            place.leaveSlot()
-            let job = ProviderJob(
-                image: order.image, model: route.upstreamModel, inputs: inputs, reference: SubmitBook.reference(id))
-            let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds))
-            return try await handOver(job, open, place)
-        case .full:
-            routes.full(route.id)
-            return .refused
-        case .limited(let seconds):
-            routes.failed(route.id, ProviderFault(.busy(retryAfterSeconds: seconds), "its requests per minute are used up here"))
-            return .refused
-        // Another attempt's submit is found by looking again.
-        case .taken: return .refused
-        case .stale: throw NotMade.lost
+        // Somebody else may have been permitted the one job that finds out whether it is back.
+        guard routes.permits(route.id) else { return .refused }
+        let verdict: SubmitVerdict
+        do { verdict = try await submits.begin(order, route) } catch {
+            routes.abandoned(route.id)
+            throw error
         }
+        guard case .begun(let id) = verdict else {
+            routes.abandoned(route.id)
+            return try notBegun(verdict, route)
+        }
+        place.leaveSlot()
+        let job = ProviderJob(
+            image: order.image, model: route.upstreamModel, inputs: inputs, reference: SubmitBook.reference(id))
+        let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds))
+        return try await handOver(job, open, place)
+    }
+
+    private func notBegun(_ verdict: SubmitVerdict, _ route: ChosenRoute) throws -> SubmitEnd {
+        switch verdict {
+        case .full:
+            routes.failed(route.id, ProviderFault(.busy(retryAfterSeconds: 0.5), "it has as many jobs as it may"))
+        case .limited(let seconds):
+            routes.failed(route.id, ProviderFault(.busy(retryAfterSeconds: seconds), "it has had as many requests as it may"))
+        case .stale: throw NotMade.lost
+        // Another attempt's submit is found by looking again.
+        case .taken, .begun: break
+        }
+        return .refused
     }
 
     private func handOver(_ job: ProviderJob, _ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
@@ -150,12 +162,12 @@ public struct Generate: Sendable {
         switch answer {
         case .accepted(let id):
             open.providerTaskID = id
+            routes.succeeded(open.route.id)
             try await submits.record(open, .accepted)
-            routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
             return try await follow(open, place)
         case .made(let picture):
-            try await submits.record(open, .made, cost: picture.cost)
             routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
+            try await submits.record(open, .made, cost: picture.cost)
             return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
         case .refused(let fault): return try await follow.refused(open, fault)
         case .unknown(let reason):

@@ -20,6 +20,8 @@ public struct ServiceSecret: Sendable {
         case imageLink = "image link"
         /// Seals the secrets of accounts' callbacks in the database.
         case callbackSecret = "callback secret"
+        /// Seals the secrets of providers in the database.
+        case providerSecret = "provider secret"
         /// What is kept in the database to notice that it belongs to another secret.
         case fingerprint = "fingerprint"
     }

@@ -32,6 +32,9 @@ public struct ProviderSettings: Sendable, Equatable {
     /// How long a submit may take to be answered, in seconds; where it answers with the picture, that long.
     public var timeoutSeconds: Double
 
+    /// Whether nothing is lost when a job is made twice. A hosted API bills, also when nobody says how much.
+    public var billsNothing: Bool { kind == .openaiImages && cost == nil }
+
     /// A provider's settings.
     public init(
         name: String, kind: ProviderKind, engine: EngineDialect? = nil, baseURL: String, secret: String? = nil,

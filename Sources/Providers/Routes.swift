@@ -15,17 +15,13 @@ public struct ChosenRoute: Sendable {
     /// How long a job may stay without an answer, in seconds.
     public let deadlineSeconds: Double
 
-    /// A route.
-    public init(
-        id: Int32, provider: any ImageProvider, upstreamModel: String, cost: ProviderCost?, billsNothing: Bool,
-        deadlineSeconds: Double
-    ) {
-        self.id = id
+    init(_ routed: RoutedProvider, _ provider: any ImageProvider, upstreamModel: String) {
+        id = routed.id
         self.provider = provider
         self.upstreamModel = upstreamModel
-        self.cost = cost
-        self.billsNothing = billsNothing
-        self.deadlineSeconds = deadlineSeconds
+        cost = routed.settings.cost
+        billsNothing = routed.settings.billsNothing
+        deadlineSeconds = Double(routed.deadlineSeconds)
     }
 }
 
@@ -36,37 +32,74 @@ public enum RouteChoice: Sendable {
     case chosen(ChosenRoute)
     /// Nobody can now; seconds until it is worth looking again.
     case later(seconds: Double)
+    /// All that could have tried it and failed.
+    case exhausted
     /// No provider of the model does this.
     case never
 }
 
-/// Which provider serves a task. Test keys always get the sandbox; so does everybody while nothing else is configured.
+/// Which provider serves a task. Test keys always get the sandbox; so does everybody while nothing else is configured for the
+/// model. It remembers how each provider does, for this node.
 public final class Routes: Sendable {
     private let sandbox: any ImageProvider
+    private let snapshot: @Sendable () -> ProviderSnapshot
+    private let health = ProviderHealthBook()
 
-    /// - Parameter sandbox: the built-in engine.
-    public init(sandbox: any ImageProvider) { self.sandbox = sandbox }
+    /// - Parameters:
+    ///   - sandbox: the built-in engine.
+    ///   - snapshot: the providers of the moment.
+    public init(
+        sandbox: any ImageProvider, snapshot: @escaping @Sendable () -> ProviderSnapshot = { ProviderSnapshot() }
+    ) {
+        self.sandbox = sandbox
+        self.snapshot = snapshot
+    }
 
     /// Chooses a provider for a picture.
     /// - Parameter failed: those that tried it and failed.
     public func choose(
         model: String, mode: AccountMode, groupID: Int32, image: ImageRequest, without failed: Set<Int32> = []
     ) -> RouteChoice {
-        sandbox.takes(image) ? .builtIn(sandbox) : .never
+        guard mode == .live else { return builtIn(image) }
+        let snapshot = snapshot()
+        var generator = SystemRandomNumberGenerator()
+        let choice = ProviderChoice(
+            ProviderQuestion(model: model, groupID: groupID, image: image, refused: failed), snapshot, health: health.states,
+            at: .now, using: &generator)
+        switch choice.decision {
+        case .sandbox: return builtIn(image)
+        case .provider(let routed, let route):
+            guard let provider = snapshot.caller(routed.id) else { return .later(seconds: 1) }
+            return .chosen(ChosenRoute(routed, provider, upstreamModel: route.upstreamModel))
+        case .wait(let seconds): return .later(seconds: seconds)
+        case .exhausted: return .exhausted
+        case .never: return .never
+        }
     }
 
+    private func builtIn(_ image: ImageRequest) -> RouteChoice { sandbox.takes(image) ? .builtIn(sandbox) : .never }
+
     /// The provider of a submit that was made before, whether or not it would be chosen now; nil when it is not known here.
-    public func route(_ submit: StoredSubmit, model: String) -> ChosenRoute? { nil }
+    public func route(_ submit: StoredSubmit, model: String) -> ChosenRoute? {
+        let snapshot = snapshot()
+        guard let routed = snapshot.provider(submit.providerID), let provider = snapshot.caller(submit.providerID) else {
+            return nil
+        }
+        let name = routed.routes.first { $0.model == model }?.upstreamModel ?? model
+        return ChosenRoute(routed, provider, upstreamModel: name)
+    }
 
-    /// It answered as it should, after so many seconds.
-    public func succeeded(_ id: Int32, seconds: Double) {}
+    /// Whether a job may be submitted now. Whoever was permitted one says how it went.
+    public func permits(_ id: Int32) -> Bool { health.permits(id) }
 
-    /// It did not do what it was asked, and that says something about it.
-    public func failed(_ id: Int32, _ fault: ProviderFault) {}
+    /// It took a job or made a picture, which took so many seconds.
+    public func succeeded(_ id: Int32, seconds: Double? = nil) { health.succeeded(id, seconds: seconds) }
+
+    /// It did not do what it was asked.
+    /// - Returns: whether it is worth a line in the log: it is left alone from now on.
+    @discardableResult
+    public func failed(_ id: Int32, _ fault: ProviderFault) -> Bool { health.failed(id, fault) }
 
     /// What became of a call says nothing about it.
-    public func abandoned(_ id: Int32) {}
-
-    /// It has as many jobs as it may.
-    public func full(_ id: Int32) {}
+    public func abandoned(_ id: Int32) { health.abandoned(id) }
 }

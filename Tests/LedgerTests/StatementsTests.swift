@@ -4,6 +4,7 @@ import Keys
 import Ledger
 import Moderation
 import Postgres
+import Providers
 import Queue
 import Reports
 import TestSupport
@@ -15,6 +16,7 @@ extension LedgerSuites {
             ("Keys", KeysStatements.all), ("Admission", AdmissionStatements.all), ("Queue", QueueStatements.all),
             ("Ledger", LedgerStatements.all), ("Reports", ReportsStatements.all),
             ("Callbacks", CallbacksStatements.all), ("Moderation", ModerationStatements.all),
+            ("Providers", ProvidersStatements.all),
         ]
 
         @Test func everyStatementIsPreparedByTheServicesRoleOnAFreshDatabase() async throws {

@@ -132,11 +132,11 @@ final class HandClock: Sendable {
                 reasons.append("answered")
             }
             for _ in 0..<7 { await ask() }
-            clock.advance(seconds: Circuit.restSeconds)
+            clock.advance(seconds: Circuit.Rule().restSeconds)
             for _ in 0..<2 { await ask() }
-            clock.advance(seconds: Circuit.restSeconds)
+            clock.advance(seconds: Circuit.Rule().restSeconds)
             for _ in 0..<2 { await ask() }
-            let failures = Array(repeating: "status_503", count: Circuit.failuresMax)
+            let failures = Array(repeating: "status_503", count: Circuit.Rule().failuresMax)
             #expect(
                 reasons == failures + ["left_alone", "left_alone", "status_503", "left_alone", "answered", "answered"])
             #expect(news == 1, "the log has one line for all of it")

@@ -5,36 +5,6 @@ import Testing
 
 /// The pure parts of a checker.
 @Suite struct CheckerValueTests {
-    /// A circuit that a test drives: whether a question may be asked, and whether a failure is news.
-    private final class Driven {
-        private var circuit = Circuit()
-        func permits(_ now: ContinuousClock.Instant) -> Bool { circuit.permits(at: now) }
-        func failed(_ now: ContinuousClock.Instant) -> Bool { circuit.failed(at: now) }
-        func succeeded() { circuit.succeeded() }
-        func abandoned() { circuit.abandoned() }
-    }
-
-    @Test func aCircuitOpensAfterFailuresInARow() {
-        let start = ContinuousClock.now
-        let circuit = Driven()
-        for _ in 1..<Circuit.failuresMax { #expect(circuit.permits(start) && !circuit.failed(start)) }
-        circuit.succeeded()
-        for _ in 1..<Circuit.failuresMax { #expect(circuit.permits(start) && !circuit.failed(start)) }
-        #expect(circuit.permits(start))
-        #expect(circuit.failed(start), "the last of them is news")
-        #expect(!circuit.permits(start + .seconds(Circuit.restSeconds - 0.001)))
-        let later = start + .seconds(Circuit.restSeconds)
-        #expect(circuit.permits(later))
-        #expect(!circuit.permits(later), "one probe at a time")
-        circuit.abandoned()
-        #expect(circuit.permits(later), "a probe that was given up is asked again")
-        #expect(!circuit.failed(later), "that is no news")
-        #expect(!circuit.permits(later + .seconds(1)))
-        #expect(circuit.permits(later + .seconds(Circuit.restSeconds)))
-        circuit.succeeded()
-        #expect(circuit.permits(later) && circuit.permits(later))
-    }
-
     @Test func theCacheForgetsInTimeAndIsBounded() {
         let start = ContinuousClock.now
         var cache = ScoreCache()

@@ -25,7 +25,8 @@ final class CrashPoints: Sendable {
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
-        + CallbacksStatements.all + ModerationStatements.all + SubmitStatements.all + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
+        + CallbacksStatements.all + ModerationStatements.all + ProvidersStatements.all + SubmitStatements.all
+        + Recover.statements + Migrator.statements + [OpenDatabase.ping, Doctor.server]
 
     /// Every point that a program can get to.
     static let all = Set((effects + statements.map(\.name)).flatMap { ["before \($0)", "after \($0)"] })

@@ -1,4 +1,5 @@
 import Configuration
+import Domain
 
 /// One setting: its name, what it means, and what it is when nobody sets it.
 struct Setting: Sendable {
@@ -86,22 +87,7 @@ struct SettingError: Error, CustomStringConvertible {
 
     /// The name nearest to a misspelt one, by edit distance.
     static func unknown(_ name: String) -> SettingError {
-        let nearest = Setting.all.map(\.name).min { distance($0, name) < distance($1, name) } ?? ""
+        let nearest = nearestWord(to: name, among: Setting.all.map(\.name)) ?? ""
         return SettingError(description: "there is no setting \(name): did you mean \(nearest)? See `zserve config`.")
-    }
-
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let (left, right) = (Array(left.utf8), Array(right.utf8))
-        var row = Array(0...right.count)
-        for (i, a) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, b) in right.enumerated() {
-                let cost = min(row[j + 1] + 1, row[j] + 1, diagonal + (a == b ? 0 : 1))
-                diagonal = row[j + 1]
-                row[j + 1] = cost
-            }
-        }
-        return row[right.count]
     }
 }
