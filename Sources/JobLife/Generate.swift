@@ -58,6 +58,8 @@ enum NotMade: Error {
 public struct Generate: Sendable {
     /// How many providers may try a picture and fail before its task does.
     private static let failuresMax = 3
+    /// When a task is tried again that everybody has refused, in seconds.
+    private static let refusedSeconds = 1.0
 
     let routes: Routes
     let submits: SubmitDesk
@@ -78,6 +80,8 @@ public struct Generate: Sendable {
     func callAsFunction(_ order: PictureOrder, _ place: AttemptPlace) async throws -> MadePicture {
         // The first attempt finds nothing, so it does not look.
         var before = order.task.attempt > 1 ? try await known(order) : []
+        // Who has refused in this attempt is not asked again before the others.
+        var refusedNow: Set<Int32> = []
         while true {
             if Task.isCancelled { throw NotMade.lost }
             let end: SubmitEnd
@@ -89,13 +93,17 @@ public struct Generate: Sendable {
                 if failures.count >= Self.failuresMax { throw NotMade.failed(.generationFailed, nil) }
                 let choice = routes.choose(
                     model: order.task.model, mode: order.task.mode, groupID: order.task.groupID, image: order.image,
-                    without: Set(failures.map(\.providerID)))
+                    without: refusedNow.union(failures.map(\.providerID)))
                 switch choice {
                 case .builtIn(let engine): return try await draw(order, engine, place)
+                case .exhausted where !refusedNow.isSubset(of: failures.map(\.providerID)):
+                    throw NotMade.later(seconds: Self.refusedSeconds)
                 case .exhausted: throw NotMade.failed(.generationFailed, nil)
                 case .never: throw NotMade.failed(.operationUnavailable, nil)
                 case .later(let seconds): throw NotMade.later(seconds: seconds)
-                case .chosen(let route): end = try await submit(order, route, place)
+                case .chosen(let route):
+                    refusedNow.insert(route.id)
+                    end = try await submit(order, route, place)
                 }
             }
             switch end {

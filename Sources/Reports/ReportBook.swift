@@ -11,6 +11,17 @@ public struct ReportBook: Sendable {
         try await session.first(ReportsStatements.task, [Parameter(id.value)], decode: Self.view)
     }
 
+    /// What was tried for a task, the first attempt first; of many the last 50.
+    public func attempts(of id: TaskID, in session: any Session) async throws(PostgresError) -> [AttemptView] {
+        let newestFirst = try await session.query(ReportsStatements.attempts, [Parameter(id.value)]) {
+            (row) throws(PostgresError) in
+            AttemptView(
+                number: try row.get(0), node: try row.get(1), provider: try row.get(2), outcome: try row.get(3),
+                startedAt: try row.get(4), endedAt: try row.get(5))
+        }
+        return newestFirst.reversed()
+    }
+
     /// Those of some tasks whose state or progress is no longer as it is known; nil is not known at all.
     public func changedTasks(
         _ known: [TaskID: TaskView?], in session: any Session

@@ -4,6 +4,16 @@ public import Postgres
 public enum ReportsStatements {
     /// One task by its number.
     static let task = Statement("task_view", "select * from task_views where id = $1")
+    /// What was tried for a task, the present attempt last.
+    static let attempts = Statement(
+        "task_attempts",
+        """
+        select number::int, node, provider, outcome::text, started_at, ended_at from attempts where task_id = $1
+        union all
+        select attempt::int, node, null, case when deferred then 'put aside' else 'running' end, started_at, null
+        from leases where task_id = $1
+        order by 1 desc limit 50
+        """)
     /// Those of some tasks that are no longer as somebody knows them; null is not known at all.
     static let changedTasks = Statement(
         "task_changes",
@@ -104,5 +114,5 @@ public enum ReportsStatements {
         "select coalesce((select max(id) from usage_facts), 0) - folded_to from usage_fold")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [task, changedTasks, tasks, batch, page, usage, known, fold, backlog]
+    public static let all = [task, attempts, changedTasks, tasks, batch, page, usage, known, fold, backlog]
 }

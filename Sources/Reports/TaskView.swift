@@ -51,3 +51,19 @@ public struct TaskView: Sendable {
     /// What the customer asked for.
     public var request: ImageRequest? { try? JSONDecoder().decode(ImageRequest.self, from: Data(requestText.utf8)) }
 }
+
+/// One attempt at a task.
+public struct AttemptView: Sendable {
+    /// 1 for the first.
+    public let number: Int
+    /// The node that worked on it.
+    public let node: String
+    /// Who made the picture, or was asked last.
+    public let provider: String?
+    /// How it ended, or how it stands.
+    public let outcome: String
+    /// When it began.
+    public let startedAt: Date
+    /// When it ended.
+    public let endedAt: Date?
+}

@@ -86,6 +86,7 @@ struct House: Sendable {
     let store: WatchedStore
     let closed: Events<Void>
     let refusals: Refusals
+    let late: LateSubmits
     let group: ServiceGroup
 
     /// Puts a task into the queue and wakes the worker.
@@ -129,7 +130,8 @@ private struct Part: Service {
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
     operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
-    work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8],
+    remotes: [Remote] = [],
+    work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8] = { _, _ in [1] },
     _ test: @escaping @Sendable (House) async throws -> Void
 ) async throws {
     let database = try await TestDatabase.fresh()
@@ -149,9 +151,11 @@ func withHouse(
     let fetch = InputFetch(
         transfers: transfers, store: store, egress: egress, caFile: customer?.caFile,
         patience: InputPatience(pausesSeconds: [0]))
-    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work))
+    let snapshot = try await Remote.snapshot(remotes, in: database)
+    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { snapshot }
+    let schedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02)
     let attempt = Attempt(
-        generate: Generate(routes: routes, database.pool, logger: silent), inputs: fetch, store: store, moderate: moderate,
+        generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store, moderate: moderate,
         close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)
     let settings = WorkerSettings(
         node: "house", slots: slots, pollSeconds: 0.1, heartbeatSeconds: heartbeatSeconds, graceSeconds: graceSeconds)
@@ -167,7 +171,7 @@ func withHouse(
     let group = ServiceGroup(configuration: .init(services: services, logger: silent))
     let house = House(
         database: database, tenant: tenant, queue: queue, close: close, hints: hints, store: store, closed: closed,
-        refusals: refusals, group: group)
+        refusals: refusals, late: LateSubmits(routes: routes, database.pool, logger: silent), group: group)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do { try await test(house) } catch {

@@ -16,7 +16,7 @@ extension LedgerSuites {
             ("Keys", KeysStatements.all), ("Admission", AdmissionStatements.all), ("Queue", QueueStatements.all),
             ("Ledger", LedgerStatements.all), ("Reports", ReportsStatements.all),
             ("Callbacks", CallbacksStatements.all), ("Moderation", ModerationStatements.all),
-            ("Providers", ProvidersStatements.all),
+            ("Providers", ProvidersStatements.all), ("Submits", SubmitStatements.all),
         ]
 
         @Test func everyStatementIsPreparedByTheServicesRoleOnAFreshDatabase() async throws {

@@ -59,7 +59,7 @@ extension SystemTests {
         /// changes nothing.
         private static let reads = [
             "balance", "history", "price_list", "key_list", "group_list", "account_list", "task_list", "usage",
-            "task_changes", "task_page", "task_batch", "models_usable",
+            "task_attempts", "task_changes", "task_page", "task_batch", "models_usable",
             "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
             "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",

@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Domain
+import Providers
 import Queue
 import Reports
 
@@ -20,7 +21,14 @@ struct TaskShow: OfficeCommand {
         guard let number = names.id(id), let task = try await ReportBook().task(number, in: office.pool),
             names.isID(id, of: task.id, task.createdAt)
         else { throw CommandError("there is no task '\(id)': see `zadmin task list`") }
-        if output.json { return Output.write(task.json(names).text) }
+        let attempts = try await ReportBook().attempts(of: task.id, in: office.pool)
+        let submits = try await SubmitBook().submits(of: task.id, in: office.pool)
+        if output.json {
+            return Output.write(
+                task.json(names, [
+                    ("attempts", .array(attempts.map(\.json))), ("provider_submits", .array(submits.map(\.json))),
+                ]).text)
+        }
         var table = Table(("FIELD", .left), ("VALUE", .left))
         table.add("id", id)
         table.add("account", "\(task.account) (\(task.mode))")
@@ -34,6 +42,62 @@ struct TaskShow: OfficeCommand {
         if let images = task.imagesText { table.add("images", images) }
         if let url = task.callbackURL { table.add("callback", url) }
         Output.write(table.text)
+        tell(attempts)
+        tell(submits)
+    }
+
+    private func tell(_ attempts: [AttemptView]) {
+        guard !attempts.isEmpty else { return }
+        var table = Table(
+            ("ATTEMPT", .right), ("NODE", .left), ("PROVIDER", .left), ("OUTCOME", .left), ("STARTED", .left), ("ENDED", .left))
+        for attempt in attempts {
+            table.add(
+                "\(attempt.number)", attempt.node, attempt.provider ?? "-", attempt.outcome, Output.time(attempt.startedAt),
+                Output.time(attempt.endedAt))
+        }
+        Output.write("\n" + table.text)
+    }
+
+    private func tell(_ submits: [StoredSubmit]) {
+        guard !submits.isEmpty else { return }
+        var table = Table(
+            ("PICTURE", .right), ("SUBMITTED TO", .left), ("AT", .left), ("STATE", .left), ("ITS ID", .left), ("COST", .right),
+            ("WHY", .left))
+        for submit in submits {
+            table.add(
+                "\(submit.picture + 1)", submit.provider, Output.time(submit.madeAt), submit.state.rawValue,
+                submit.providerTaskID ?? "-", submit.bill, [submit.fault, submit.message].compactMap(\.self).joined(separator: ": "))
+        }
+        Output.write("\n" + table.text)
+    }
+}
+
+extension StoredSubmit {
+    /// What is billed or may be; nothing for one that was refused.
+    fileprivate var bill: String {
+        guard state != .refused, let cost else { return "-" }
+        let may = state == .made ? "" : " at most"
+        return "\(cost.amount) \(cost.currency)\(may)"
+    }
+
+    fileprivate var json: JSON {
+        .object([
+            ("picture", .int(Int64(picture + 1))), ("provider", .string(provider)), ("state", .string(state.rawValue)),
+            ("provider_task_id", .optional(providerTaskID)), ("cost", .optional(cost?.amount)),
+            ("currency", .optional(cost?.currency)), ("fault", .optional(fault)), ("message", .optional(message)),
+            ("node", .string(node)), ("submitted_at", .string(Output.timeText(madeAt))),
+            ("ended_at", .optional(endedAt.map(Output.timeText))),
+        ])
+    }
+}
+
+extension AttemptView {
+    fileprivate var json: JSON {
+        .object([
+            ("number", .int(Int64(number))), ("node", .string(node)), ("provider", .optional(provider)),
+            ("outcome", .string(outcome)), ("started_at", .string(Output.timeText(startedAt))),
+            ("ended_at", .optional(endedAt.map(Output.timeText))),
+        ])
     }
 }
 
@@ -93,7 +157,7 @@ struct TaskList: OfficeCommand {
 }
 
 extension TaskView {
-    fileprivate func json(_ names: Dialects) -> JSON {
+    fileprivate func json(_ names: Dialects, _ more: [(String, JSON)] = []) -> JSON {
         .object([
             ("id", .string(names.idText(id, createdAt))), ("account", .string(account)), ("mode", .string(mode)),
             ("group", .string(userGroup)), ("model", .string(model)), ("status", .string(state.rawValue)),
@@ -103,6 +167,6 @@ extension TaskView {
             ("finished_at", .optional(finishedAt.map(Output.timeText))), ("error_code", .optional(errorCode)),
             ("error_message", .optional(errorMessage)), ("callback_url", .optional(callbackURL)),
             ("images", imagesText.map(JSON.raw) ?? .array([])),
-        ])
+        ] + more)
     }
 }
