@@ -107,7 +107,7 @@ let package = Package(
 
         // MARK: tests
         .target(
-            name: "TestSupport", dependencies: ["Domain", "Postgres", "Keys", "Admission", "Ledger"],
+            name: "TestSupport", dependencies: ["Domain", "Postgres", "Curl", "Keys", "Admission", "Ledger"],
             path: "Tests/TestSupport", swiftSettings: strict),
         tests("TidyTests"),
         tests("DomainTests", ["Domain"]),

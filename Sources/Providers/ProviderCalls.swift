@@ -71,7 +71,7 @@ struct ProviderCalls: Sendable {
         case .timedOut(let isSent), .cancelled(let isSent), .stopped(let isSent), .other(let isSent, _):
             isSent ? .lost("\(error.label): \(error)") : .notSent(ProviderFault(.away, "it cannot be reached: \(error)"))
         // The answer was under way, so the request had arrived.
-        case .tooLarge: .lost("its answer is larger than \(answerBytesMax) bytes")
+        case .tooLarge(let bytesMax): .lost("its answer is larger than \(bytesMax) bytes")
         }
     }
 }

@@ -1,5 +1,6 @@
 import Curl
 import Synchronization
+import TestSupport
 import Testing
 
 /// The rule is asked about the address that is really connected to, every time.
@@ -74,7 +75,7 @@ import Testing
     }
 
     @Test func aCustomersConnectionIsNotKept() async throws {
-        let closed = Signal<Void>()
+        let closed = Announcements<Void>()
         let server = try LocalServer { connection in
             _ = connection.readRequest()
             connection.respond()

@@ -1,5 +1,6 @@
 import Curl
 import Synchronization
+import TestSupport
 import Testing
 
 /// What goes wrong, and whether the caller learns if the request may have been seen.

@@ -1,12 +1,13 @@
 import Curl
+import TestSupport
 import Testing
 
 /// Limits, cancellation and the end.
 @Suite(.timeLimit(.minutes(5))) struct TransferLifeTests {
     /// A server that announces each request and each close, and answers nothing on `/hang`.
     private struct Watched {
-        let arrived = Signal<String>()
-        let closed = Signal<Void>()
+        let arrived = Announcements<String>()
+        let closed = Announcements<Void>()
         let server: LocalServer
 
         init() throws {

@@ -1,5 +1,6 @@
 import Curl
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct TransferTests {
@@ -23,7 +24,7 @@ import Testing
     }
 
     @Test func aPostSendsMethodHeadersAndEveryByte() async throws {
-        let received = Signal<ReceivedRequest>()
+        let received = Announcements<ReceivedRequest>()
         let server = try LocalServer { connection in
             guard let request = connection.readRequest() else { return }
             received.send(request)
@@ -48,7 +49,7 @@ import Testing
 
     @Test(arguments: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
     func everyMethodArrivesAsItself(method: String) async throws {
-        let received = Signal<ReceivedRequest>()
+        let received = Announcements<ReceivedRequest>()
         let server = try LocalServer { connection in
             guard let request = connection.readRequest() else { return }
             received.send(request)

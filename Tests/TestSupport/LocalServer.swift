@@ -1,18 +1,20 @@
-import Curl
+public import Curl
 import Foundation
 import Glibc
 import Synchronization
 
 /// A plain HTTP server on 127.0.0.1 with one thread a connection; the test's closure plays the server's part.
-final class LocalServer: Sendable {
-    let port: Int
+public final class LocalServer: Sendable {
+    /// Where it listens.
+    public let port: Int
     private let listener: Int32
     private let connections = Mutex(0)
 
     /// How many connections were accepted so far.
-    var connectionCount: Int { connections.withLock { $0 } }
+    public var connectionCount: Int { connections.withLock { $0 } }
 
-    init(_ serve: @escaping @Sendable (Connection) -> Void) throws {
+    /// Starts it; each connection is closed when the closure returns.
+    public init(_ serve: @escaping @Sendable (LocalConnection) -> Void) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard listener >= 0 else { throw POSIXError(.EMFILE) }
         var address = sockaddr_in()
@@ -34,7 +36,7 @@ final class LocalServer: Sendable {
                 guard accepted >= 0 else { break }
                 self?.connections.withLock { $0 += 1 }
                 Thread {
-                    let connection = Connection(accepted)
+                    let connection = LocalConnection(accepted)
                     serve(connection)
                     connection.end()
                 }.start()
@@ -46,17 +48,18 @@ final class LocalServer: Sendable {
     // Shutting the listener down makes `accept` return, and its thread closes it.
     deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
-    func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
+    /// The address of a path.
+    public func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
 }
 
 /// One accepted connection, seen from the server.
-final class Connection {
+public final class LocalConnection {
     private let descriptor: Int32
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
 
     /// Reads one request; nil when the client has closed.
-    func readRequest() -> ReceivedRequest? {
+    public func readRequest() -> ReceivedRequest? {
         var bytes: [UInt8] = []
         let end = Array("\r\n\r\n".utf8)
         var bodyStart: Int?
@@ -76,9 +79,11 @@ final class Connection {
         return ReceivedRequest(head: head, body: body)
     }
 
-    func send(_ text: String) { send(Array(text.utf8)) }
+    /// Sends bytes as they are; ends early when the client has closed.
+    public func send(_ text: String) { send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) {
+    /// Sends bytes as they are; ends early when the client has closed.
+    public func send(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
@@ -89,16 +94,22 @@ final class Connection {
         }
     }
 
-    func respond(_ status: Int = 200, headers: [String] = [], body: String = "") {
-        let lines = ["HTTP/1.1 \(status) Text", "Content-Length: \(body.utf8.count)"] + headers
-        send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
+    /// Sends a whole response.
+    public func respond(_ status: Int = 200, headers: [String] = [], body: String = "") {
+        respond(status, headers: headers, bytes: Array(body.utf8))
+    }
+
+    /// The same with a body of any bytes.
+    public func respond(_ status: Int = 200, headers: [String] = [], bytes: [UInt8]) {
+        let lines = ["HTTP/1.1 \(status) Text", "Content-Length: \(bytes.count)"] + headers
+        send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + bytes)
     }
 
     /// Returns when the client has closed its end.
-    func waitForClose() { while readSome() != nil {} }
+    public func waitForClose() { while readSome() != nil {} }
 
     /// Makes the close that follows a reset instead of an orderly end.
-    func reset() {
+    public func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
@@ -113,13 +124,17 @@ final class Connection {
 }
 
 /// A request as it came over the wire.
-struct ReceivedRequest: Sendable {
-    let head: String
-    let body: [UInt8]
+public struct ReceivedRequest: Sendable {
+    /// The request line and the headers.
+    public let head: String
+    /// The body.
+    public let body: [UInt8]
 
-    var requestLine: String { String(head.prefix { !$0.isNewline }) }
+    /// Method, path and version.
+    public var requestLine: String { String(head.prefix { !$0.isNewline }) }
 
-    func header(_ name: String) -> String? {
+    /// The first header of that name (lower case), or nil.
+    public func header(_ name: String) -> String? {
         for line in head.split(whereSeparator: \.isNewline).dropFirst() {
             guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == name else { continue }
             return line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
@@ -129,15 +144,18 @@ struct ReceivedRequest: Sendable {
 }
 
 /// Something that one side announces and the other awaits; keeps what nobody has awaited yet.
-final class Signal<Value: Sendable>: Sendable {
+public final class Announcements<Value: Sendable>: Sendable {
     private let stream: AsyncStream<Value>
     private let continuation: AsyncStream<Value>.Continuation
 
-    init() { (stream, continuation) = AsyncStream.makeStream() }
+    /// Nothing is announced yet.
+    public init() { (stream, continuation) = AsyncStream.makeStream() }
 
-    func send(_ value: Value) { continuation.yield(value) }
+    /// Announces.
+    public func send(_ value: Value) { continuation.yield(value) }
 
-    func next() async -> Value? {
+    /// The next one; waits for it.
+    public func next() async -> Value? {
         var iterator = stream.makeAsyncIterator()
         return await iterator.next()
     }
@@ -145,7 +163,7 @@ final class Signal<Value: Sendable>: Sendable {
 
 /// Transfers in a process whose environment names a proxy that does not exist: were proxies used, every test
 /// here would fail.
-func withTransfers(
+public func withTransfers(
     inFlightMax: Int = 64, waitingMax: Int = 64, _ body: (Transfers) async throws -> Void
 ) async throws {
     _ = Environment.hasDeadProxy
