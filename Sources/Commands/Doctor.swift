@@ -3,12 +3,13 @@ import Domain
 import Foundation
 import Images
 import Postgres
+import Providers
 import Reports
 import Vips
 
 struct Doctor: OfficeCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Checks the database, the clock, the image store, the engine and the settings; exit code 1 on trouble.")
+        abstract: "Checks the database, the clock, the image store, engine, providers and settings; exit code 1 on trouble.")
 
     @OptionGroup var output: OutputOptions
 
@@ -57,7 +58,7 @@ struct Doctor: OfficeCommand {
             ("usage rollups", { try await rollups(office) }),
             ("secret", { _ = try await office.secret(); return "belongs to this database" }),
             ("image store", { try await store(office) }),
-            ("sandbox engine", { try engine() }),
+            ("sandbox engine", { try engine() }), ("providers", { try await providers(office) }),
         ]
     }
 
@@ -107,6 +108,15 @@ struct Doctor: OfficeCommand {
         try await store.delete(path)
         guard same else { throw CommandError("the image store does not give back what it was given") }
         return "\(office.settings.dataFolder)/images can be written and read"
+    }
+
+    private func providers(_ office: Office) async throws -> String {
+        let (providers, unread) = try await office.providers().list(in: office.pool)
+        let faults = providers.compactMap { provider in provider.fault.map { "\(provider.name): \($0)" } }
+            + unread.map { "\($0): this version of the program does not know its kind or engine" }
+        guard faults.isEmpty else { throw CommandError(faults.joined(separator: "; ")) }
+        if providers.isEmpty { return "none, so the sandbox draws everything" }
+        return "\(providers.count(where: \.isEnabled)) of \(providers.count) enabled; see `zadmin provider list`"
     }
 
     private func engine() throws -> String {

@@ -1,6 +1,6 @@
+import Domain
+import TestSupport
 import Testing
-
-@testable import Domain
 
 /// Driven by hand: a test says what time it is.
 @Suite(.timeLimit(.minutes(5))) struct CircuitTests {
@@ -103,8 +103,8 @@ import Testing
     }
 
     /// What it says after any course of events is what a plain reading of the rules says.
-    @Test(arguments: 0..<40 as Range<UInt64>) func itDoesWhatAPlainModelDoes(seed: UInt64) {
-        var chance = SplitMix(state: seed)
+    @Test(arguments: 0..<UInt64(40)) func itDoesWhatAPlainModelDoes(seed: UInt64) {
+        var chance = SeededGenerator(state: TestSeed.value &+ seed)
         let driven = Driven(Self.rule)
         var model = Model()
         var now = start
@@ -161,17 +161,6 @@ import Testing
         mutating func busy(_ wish: Double, _ now: Double) {
             isProbing = false
             busyUntil = max(busyUntil, now + wish)
-        }
-    }
-
-    private struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-            return word ^ (word >> 31)
         }
     }
 }

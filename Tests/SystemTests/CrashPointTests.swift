@@ -13,7 +13,7 @@ extension SystemTests {
         private static let elsewhere = ["ping", "secret_file", "moderation_picture_key"]
         /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
         /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, `KEY` a
-        /// key, `SHEET` a price list, and `WORD` a rule of the word list.
+        /// key, `SHEET` a price list, `WORD` a rule of the word list, and `ROUTE` the operation of a route.
         private static let commands: [(line: String, effects: [String])] = [
             (
                 "credits grant --account acme --amount 1",
@@ -42,6 +42,13 @@ extension SystemTests {
                 ["moderation_lock", "moderation_count", "moderation_add", "commit"]
             ),
             ("moderation word remove WORD", ["moderation_remove"]),
+            (
+                "provider add provider-# --kind novita --base-url https://api.example.com --no-secret --model z-image-turbo",
+                ["provider_lock", "provider_counts", "provider_add", "provider_models", "commit"]
+            ),
+            ("provider update fixed --rpm #", ["provider_find", "provider_update", "commit"]),
+            ("route set --provider fixed --model z-image-turbo --group default --weight #", ["provider_group", "provider_route_set"]),
+            ("route remove --provider fixed --model z-image-turbo --operation ROUTE", ["provider_route_remove"]),
             ("price withdraw VERSION", ["price_withdraw"]),
             ("price load SHEET --group default", ["price_lock", "price_models", "price_planned"]),
             ("callback redeliver 1", ["callback_redeliver", "commit"]),
@@ -69,7 +76,7 @@ extension SystemTests {
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage", "callback_list", "callback_list_account",
             "callback_find", "callback_delivery_list",
-            "moderation_today", "moderation_report",
+            "moderation_today", "moderation_report", "provider_epoch", "provider_list", "provider_routes",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -142,6 +149,7 @@ extension SystemTests {
                 let sheets = forTrials("SHEET", given.sheets)
                 let keys = forTrials("KEY", given.keys)
                 let words = forTrials("WORD", ["1", "2"])
+                let routes = forTrials("ROUTE", ["generate", "edit"])
                 let failures = await together(4, trials) { trial in
                     let line = trial.line.replacing("#", with: "\(trial.number)")
                         .replacing("CODE", with: given.codes[trial.number - 100])
@@ -150,6 +158,7 @@ extension SystemTests {
                         .replacing("VERSION", with: versions[trial.number] ?? "")
                         .replacing("KEY", with: keys[trial.number] ?? "")
                         .replacing("WORD", with: words[trial.number] ?? "")
+                        .replacing("ROUTE", with: routes[trial.number] ?? "")
                         .replacing("SHEET", with: sheets[trial.number] ?? "") + " --idempotency-key trial-\(trial.number)"
                     let dead = try await site.zadmin(line, settings: ["ZIMAGE_CRASH_AT": trial.point])
                     guard dead.ending == .killed(bySignal: SIGKILL) else { throw TestFailure("\(dead)") }
@@ -162,7 +171,7 @@ extension SystemTests {
                     made("credits code redeem"), made("credits code withdraw"), made("task cancel"),
                     made("key issue") + made("key rotate"),
                     made("account create"), made("group create"), made("price set") + made("price load"), trials.count,
-                    trials.count,
+                    trials.count, made("provider add"), made("provider add") + 1 - made("route remove"),
                 ]
                 #expect(try await zip(counts(site), before).map { $0 - $1 } == expected)
                 try await site.expectCleanLedger()
@@ -197,6 +206,10 @@ extension SystemTests {
                 let set = "price set --group default --model z-image-turbo --amount 1 --from 2099-01-0\(day) --json"
                 objects.versions.append("\(try #require(try await site.mustRun(set).object()["id"] as? Int))")
             }
+            try await site.mustRun("provider add fixed --kind novita --base-url https://api.example.com --no-secret")
+            for operation in ["generate", "edit"] {
+                try await site.mustRun("route set --provider fixed --model z-image-turbo --operation \(operation)")
+            }
             for scope in ["generate,standard", "generate,large", "edit,", "edit,standard", "edit,large", "inpaint,"] {
                 let path = "\(site.folder)/\(objects.sheets.count).csv"
                 let head = "model,operation,size_tier,rule,amount,units_max,from,until"
@@ -207,7 +220,7 @@ extension SystemTests {
         }
 
         /// Granted live credits, corrections in micro-credits, codes made, redeemed and withdrawn, cancelled tasks, keys,
-        /// accounts, groups, prices, lines in the audit log and remembered commands.
+        /// accounts, groups, prices, lines in the audit log, remembered commands, providers and routes.
         private func counts(_ site: Site) async throws -> [Int] {
             try await site.rows(
                 """
@@ -216,7 +229,8 @@ extension SystemTests {
                     (select count(withdrawn_at) from redemption_codes),
                     (select count(*) from tasks where state = 'cancelled'), (select count(*) from api_keys),
                     (select count(*) from accounts), (select count(*) from user_groups), (select count(*) from prices),
-                    (select count(*) from audit_log), (select count(*) from admin_requests)
+                    (select count(*) from audit_log), (select count(*) from admin_requests),
+                    (select count(*) from providers), (select count(*) from provider_routes)
                 """)[0].map { $0.flatMap { Int($0.prefix { $0 != "." }) } ?? 0 }
         }
 

@@ -70,22 +70,28 @@ final class Site: Sendable {
     var url: String { databaseURL ?? EmbeddedCluster(dataFolder: folder).url }
 
     /// Starts a program with this installation's settings.
-    func launch(_ program: String, _ arguments: [String], settings: [String: String]) throws -> (child: Child, log: String) {
+    /// - Parameter input: what it reads from standard input; nil: nothing is there.
+    func launch(
+        _ program: String, _ arguments: [String], settings: [String: String], input: String? = nil
+    ) throws -> (child: Child, log: String) {
         let number = count.wrappingAdd(1, ordering: .relaxed).newValue
         var environment = ["HOME": "/", "ZIMAGE_DATA": folder]
         if let databaseURL { environment["ZIMAGE_DATABASE_URL"] = databaseURL }
         environment.merge(settings) { $1 }
         let log = "\(folder)/\(program)-\(number)"
+        if let input { try Data(input.utf8).write(to: URL(fileURLWithPath: "\(log).in")) }
         let child = try Child(
-            "\(RepositoryPaths.programs)/\(program)", arguments, environment: environment, outputPath: "\(log).out",
-            errorPath: "\(log).err")
+            "\(RepositoryPaths.programs)/\(program)", arguments, environment: environment,
+            inputPath: input == nil ? "/dev/null" : "\(log).in", outputPath: "\(log).out", errorPath: "\(log).err")
         children.withLock { $0.append(child) }
         return (child, log)
     }
 
     /// Runs a program to its end.
-    func run(_ program: String, _ arguments: [String], settings: [String: String] = [:]) async throws -> Outcome {
-        let (child, log) = try launch(program, arguments, settings: settings)
+    func run(
+        _ program: String, _ arguments: [String], settings: [String: String] = [:], input: String? = nil
+    ) async throws -> Outcome {
+        let (child, log) = try launch(program, arguments, settings: settings, input: input)
         let ending = await child.ending()
         return Outcome(
             ending: ending, output: try String(contentsOfFile: "\(log).out", encoding: .utf8),
@@ -93,14 +99,14 @@ final class Site: Sendable {
     }
 
     /// Runs `zadmin` with a line of arguments.
-    func zadmin(_ line: String, settings: [String: String] = [:]) async throws -> Outcome {
-        try await run("zadmin", line.split(separator: " ").map(String.init), settings: settings)
+    func zadmin(_ line: String, settings: [String: String] = [:], input: String? = nil) async throws -> Outcome {
+        try await run("zadmin", line.split(separator: " ").map(String.init), settings: settings, input: input)
     }
 
     /// Runs `zadmin`, which must succeed.
     @discardableResult
-    func mustRun(_ line: String) async throws -> Outcome {
-        let outcome = try await zadmin(line)
+    func mustRun(_ line: String, input: String? = nil) async throws -> Outcome {
+        let outcome = try await zadmin(line, input: input)
         guard outcome.isSuccess else { throw TestFailure("zadmin \(line): \(outcome.error)") }
         return outcome
     }

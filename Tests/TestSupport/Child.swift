@@ -18,16 +18,16 @@ public final class Child: Sendable {
     public let pid: Int32
     private let state = Mutex(State())
 
-    /// Starts a program. Its output goes to the files, or nowhere.
+    /// Starts a program. It reads a file, or nothing; its output goes to the files, or nowhere.
     public convenience init(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:], outputPath: String = "/dev/null",
-        errorPath: String = "/dev/null"
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], inputPath: String = "/dev/null",
+        outputPath: String = "/dev/null", errorPath: String = "/dev/null"
     ) throws {
         let output = open(outputPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         let error = open(errorPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         defer { for file in [output, error] where file >= 0 { close(file) } }
         guard output >= 0, error >= 0 else { throw TestFailure("cannot write \(outputPath) or \(errorPath)") }
-        try self.init(program, arguments, environment, output: output, error: error)
+        try self.init(program, arguments, environment, inputPath, output: output, error: error)
     }
 
     /// Starts a program whose output is read line by line.
@@ -38,16 +38,17 @@ public final class Child: Sendable {
         let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
         let reader = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
         defer { for file in [nowhere, ends[1]] { close(file) } }
-        return (try Child(program, arguments, [:], output: ends[1], error: nowhere), lines(of: reader))
+        return (try Child(program, arguments, [:], "/dev/null", output: ends[1], error: nowhere), lines(of: reader))
     }
 
     private init(
-        _ program: String, _ arguments: [String], _ environment: [String: String], output: Int32, error: Int32
+        _ program: String, _ arguments: [String], _ environment: [String: String], _ inputPath: String, output: Int32,
+        error: Int32
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, error, 2)
         for descriptor in Int32(3)..<512 { posix_spawn_file_actions_addclose(&actions, descriptor) }

@@ -31,7 +31,7 @@ struct LimitSubject: ParsableArguments {
 }
 
 /// One figure as it is given on the command line.
-private enum Figure: Sendable {
+enum Figure: Sendable {
     case unchanged, lifted, number(Int)
 
     init(_ text: String?, _ option: String, most: Int) throws {

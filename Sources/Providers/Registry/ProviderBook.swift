@@ -102,6 +102,11 @@ public struct ProviderBook: Sendable {
         try await list(named: name, in: session).providers.first
     }
 
+    /// The names of all models, those that nobody serves too.
+    public func models(in session: any Session) async throws(PostgresError) -> [String] {
+        try await session.query(ProvidersStatements.models, []) { (row) throws(PostgresError) in try row.get(1) }
+    }
+
     private static func route(_ row: Row) throws(PostgresError) -> ProviderRoute {
         let group: ProviderGroup? = if let id = try row.get(3, as: Int?.self) {
             ProviderGroup(id: Int32(id), name: try row.get(4))
@@ -144,6 +149,8 @@ public struct ProviderBook: Sendable {
         _ name: String, secret: SecretChange = .keep, in transaction: Transaction,
         _ edit: @Sendable (inout ProviderPlan) throws -> Void = { _ in }
     ) async throws -> ProviderPlan {
+        // First of all, as everywhere: routes may be set in the same transaction.
+        try await transaction.execute(ProvidersStatements.lock)
         let found = try await transaction.first(ProvidersStatements.find, [Parameter(name)]) { (row) throws(PostgresError) in
             try ProviderRow(row)
         }
