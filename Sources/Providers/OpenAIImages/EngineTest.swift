@@ -13,7 +13,8 @@ extension OpenAIImagesProvider {
         switch await calls.json(.test, "GET", "/v1/models", timeoutSeconds: Self.timeoutSeconds) {
         case .notSent(let fault): return [ProviderCheck(reaches, problem: fault.message)]
         case .lost(let text):
-            return [ProviderCheck(reaches, problem: "it does not answer: \(verdicts.clean(text)). Check that it runs and what its log says")]
+            let problem = "it does not answer: \(verdicts.clean(text)). Check that it runs and what its log says"
+            return [ProviderCheck(reaches, problem: problem)]
         case .answered(let response):
             let checks = [ProviderCheck(reaches)] + (row.hasHealth ? [await health()] : [])
             return checks + judged(response, model: model)
@@ -29,7 +30,9 @@ extension OpenAIImagesProvider {
             switch response.status {
             case 200..<300: return ProviderCheck(what)
             case 503: return ProviderCheck(what, problem: "it is still loading its model: try again in a minute")
-            case 404: return ProviderCheck(what, problem: "it has no /health: is it another engine than \(EngineDialect.reference.rawValue)?")
+            case 404:
+                let engine = EngineDialect.reference.rawValue
+                return ProviderCheck(what, problem: "it has no /health: is it another engine than \(engine)?")
             case let status: return ProviderCheck(what, problem: "/health answers with status \(status): see its log")
             }
         }

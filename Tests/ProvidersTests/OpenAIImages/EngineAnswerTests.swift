@@ -68,7 +68,7 @@ import Vips
 
     @Test(arguments: cases, EngineDialect.allCases)
     func statuses(_ given: Case, engine: EngineDialect) async throws {
-        let server = try EngineServer.answering(given.status, headers: given.headers, given.body)
+        let server = try EngineServer.answering(given.body, status: given.status, headers: given.headers)
         let free = await EngineSamples.provider(engine, server.baseURL).submit(EngineSamples.job())
         #expect(free.fault?.kind == given.free)
         #expect(free.fault?.message.contains(given.says) == true)
@@ -104,7 +104,10 @@ import Vips
     }
 
     @Test func secondsAreRoundedUp() async throws {
-        for (more, seconds) in [(#","inference_time_s":1.23"#, 2), (#","seconds":3"#, 3), (#","seconds":-1"#, nil), ("", nil)] as [(String, Int?)] {
+        let cases: [(String, Int?)] = [
+            (#","inference_time_s":1.23"#, 2), (#","seconds":3"#, 3), (#","seconds":-1"#, nil), ("", nil),
+        ]
+        for (more, seconds) in cases {
             let server = try EngineServer.answering(try EngineSamples.reply(more: more))
             let answer = await EngineSamples.provider(.sglang, server.baseURL).submit(EngineSamples.job())
             guard case .made(let picture) = answer else { return #expect(answer.bytes != nil) }
@@ -120,7 +123,7 @@ import Vips
     }
 
     @Test func theKeyIsNeverRepeated() async throws {
-        let server = try EngineServer.answering(401, "{\"error\":{\"message\":\"no such key: sk-secret\\u001b[2J\\u202e\"}}")
+        let server = try EngineServer.answering(#"{"error":{"message":"no such key: sk-secret\u001b[2J\u202e"}}"#, status: 401)
         let fault = await EngineSamples.provider(.openai, server.baseURL, secret: "sk-secret").submit(EngineSamples.job()).fault
         #expect(fault?.message == "401: no such key: *** [2J ")
     }
@@ -135,7 +138,7 @@ import Vips
             } else if status == 200 {
                 connection.answer(bytes: file)
             } else {
-                connection.answer(status, "")
+                connection.answer("", status: status)
             }
         }
     }

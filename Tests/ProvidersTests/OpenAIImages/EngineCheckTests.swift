@@ -8,8 +8,8 @@ import Testing
 
     private static func server(models: (Int, String), health: Int = 200) throws -> EngineServer {
         try EngineServer { connection, call in
-            if call.line.contains("/health") { return connection.answer(health, "") }
-            connection.answer(models.0, models.1)
+            if call.line.contains("/health") { return connection.answer("", status: health) }
+            connection.answer(models.1, status: models.0)
         }
     }
 
@@ -17,7 +17,7 @@ import Testing
         _ server: EngineServer, _ engine: EngineDialect = .openai, secret: String? = "sk-1", model: String = "z-image-turbo"
     ) async -> [String] {
         let checks = await EngineSamples.provider(engine, server.baseURL, secret: secret).test(model: model)
-        return checks.map { $0.problem.map { problem in "\($0.what): \(problem)" } ?? $0.what }
+        return checks.map { check in check.problem.map { "\(check.what): \($0)" } ?? check.what }
     }
 
     @Test func allIsWell() async throws {
@@ -46,7 +46,8 @@ import Testing
         ),
     ])
     func whatIsWrongIsSaid(status: Int, body: String, last: String) async throws {
-        #expect(await Self.lines(try Self.server(models: (status, body))).last == last)
+        let server = try Self.server(models: (status, body))
+        #expect(await Self.lines(server).last == last)
     }
 
     @Test(arguments: [

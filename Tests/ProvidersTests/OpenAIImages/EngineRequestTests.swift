@@ -103,7 +103,7 @@ import Vips
     }
 
     /// 0.01 would be no step at all of eight, which engines refuse.
-    @Test(arguments: [(0.01, "0.125"), (0.125, "0.125"), (0.3, "0.3"), (1, "1.0")])
+    @Test(arguments: [(0.01, "0.125"), (0.125, "0.125"), (0.3, "0.3"), (1.0, "1.0")])
     func theLeastStrengthIsOneStep(strength: Double, sent: String) async throws {
         let server = try EngineServer.answering(try EngineSamples.reply())
         let job = EngineSamples.job(inputs: PreparedInputs(image: Self.inputs.image, mask: nil, strength: strength))
@@ -130,11 +130,12 @@ import Vips
         #expect(server.calls.isEmpty)
     }
 
-    @Test(arguments: [
-        (EngineDialect.reference, Set(TaskOperation.allCases), true, true, true),
-        (.sglang, [.generate], true, false, false), (.vllmOmni, [.generate, .edit], true, false, false),
-        (.openai, [.generate], false, false, false),
-    ])
+    private static let promises: [(EngineDialect, Set<TaskOperation>, Bool, Bool, Bool)] = [
+        (.reference, Set(TaskOperation.allCases), true, true, true), (.sglang, [.generate], true, false, false),
+        (.vllmOmni, [.generate, .edit], true, false, false), (.openai, [.generate], false, false, false),
+    ]
+
+    @Test(arguments: promises)
     func capabilitiesAreThoseOfTheProgram(
         engine: EngineDialect, operations: Set<TaskOperation>, seed: Bool, progress: Bool, cancels: Bool
     ) {

@@ -31,10 +31,10 @@ final class EngineServer: Sendable {
             while true {
                 let accepted = accept(listener, nil, nil)
                 guard accepted >= 0 else { break }
-                Thread {
+                Thread { [weak self] in
                     let connection = EngineConnection(accepted)
                     while let call = connection.read() {
-                        self?.seen.withLock { $0.append(call) }
+                        self?.keep(call)
                         serve(connection, call)
                     }
                     connection.end()
@@ -47,11 +47,11 @@ final class EngineServer: Sendable {
     // Shutting the listener down makes `accept` return, and its thread closes it.
     deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
+    private func keep(_ call: EngineCall) { seen.withLock { $0.append(call) } }
+
     /// A server that answers every call alike.
-    static func answering(
-        _ status: Int = 200, headers: [String] = ["Content-Type: application/json"], _ body: String
-    ) throws -> EngineServer {
-        try EngineServer { connection, _ in connection.answer(status, headers: headers, body) }
+    static func answering(_ body: String, status: Int = 200, headers: [String] = []) throws -> EngineServer {
+        try EngineServer { connection, _ in connection.answer(body, status: status, headers: headers) }
     }
 }
 
@@ -82,8 +82,10 @@ final class EngineConnection {
         return EngineCall(head: head, body: Array(body))
     }
 
-    func answer(_ status: Int = 200, headers: [String] = ["Content-Type: application/json"], _ body: String) {
-        let lines = ["HTTP/1.1 \(status) Text", "Content-Length: \(body.utf8.count)"] + headers
+    func answer(_ body: String, status: Int = 200, headers: [String] = []) {
+        let lines = [
+            "HTTP/1.1 \(status) Text", "Content-Type: application/json", "Content-Length: \(body.utf8.count)",
+        ] + headers
         send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
     }
 
