@@ -35,7 +35,9 @@ enum EnginePictures {
             mask = try maskFile(pixels, size: size, canvas: canvas)
         }
         var image = inputs.image
-        if canvas != size {
+        if canvas == size {
+            try check(PictureHeader(of: image), size)
+        } else {
             image = try decoded(image, size).extended(width: canvas.width, height: canvas.height).encode(as: .png)
         }
         return EngineInputs(image: image, mask: mask, strength: max(inputs.strength, strengthMin))
@@ -81,11 +83,16 @@ enum EnginePictures {
     }
 
     private static func decoded(_ file: [UInt8], _ size: ImageSize) throws(VipsError) -> Picture {
+        try check(PictureHeader(of: file), size)
         let picture = try Picture.decode(file)
-        guard picture.bands == 3, picture.width == size.width, picture.height == size.height else {
-            throw VipsError(.invalidArgument, "An input is not RGB of \(size.width)x\(size.height); prepare it first.")
-        }
+        guard picture.bands == 3 else { throw VipsError(.invalidArgument, "An input is not RGB; prepare it first.") }
         return picture
+    }
+
+    private static func check(_ header: PictureHeader, _ size: ImageSize) throws(VipsError) {
+        guard header.width == size.width, header.height == size.height else {
+            throw VipsError(.invalidArgument, "An input is not of \(size.width)x\(size.height); prepare it first.")
+        }
     }
 
     private static func pictureFormat(_ format: ImageFormat) -> PictureFormat {

@@ -9,6 +9,21 @@ final class EngineProgress: Sendable {
         var isTooLong = false
         var linesRead = 0
         var percent = 0
+
+        mutating func add(_ bytes: ArraySlice<UInt8>) {
+            isTooLong = isTooLong || line.count + bytes.count > EngineProgress.lineBytesMax
+            if isTooLong { line = [] } else { line += bytes }
+        }
+
+        /// What the line that ends here says; nil when it says nothing new.
+        mutating func endLine() -> Int? {
+            defer { (line, isTooLong) = ([], false) }
+            guard !line.isEmpty, linesRead < EngineProgress.linesMax else { return nil }
+            linesRead += 1
+            guard let told = EngineProgress.percent(line[...]), told > percent else { return nil }
+            percent = told
+            return told
+        }
     }
 
     private static let lineBytesMax = 1024
@@ -25,21 +40,13 @@ final class EngineProgress: Sendable {
     func take(_ part: [UInt8]) {
         let rises = state.withLock { state in
             var rises: [Int] = []
-            for byte in part {
-                guard byte == UInt8(ascii: "\n") else {
-                    if state.isTooLong { continue }
-                    state.line.append(byte)
-                    state.isTooLong = state.line.count > Self.lineBytesMax
-                    continue
-                }
-                let line = state.isTooLong ? [] : state.line
-                (state.line, state.isTooLong) = ([], false)
-                guard !line.isEmpty, state.linesRead < Self.linesMax else { continue }
-                state.linesRead += 1
-                guard let percent = Self.percent(line[...]), percent > state.percent else { continue }
-                state.percent = percent
-                rises.append(percent)
+            var rest = part[...]
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                state.add(rest[..<end])
+                if let percent = state.endLine() { rises.append(percent) }
+                rest = rest[(end + 1)...]
             }
+            state.add(rest)
             return rises
         }
         for percent in rises { report(percent) }

@@ -31,7 +31,7 @@ import Testing
 
     @Test func theServerSpeaksNoTLS() async throws {
         let server = try EngineServer { connection, _ in connection.end() }
-        let answers = await Self.answers(server.baseURL.replacing("http://", with: "https://"), timeoutSeconds: 5)
+        let answers = await Self.answers(server.baseURL.replacing("http://", with: "https://"), timeoutSeconds: 0.5)
         #expect(answers.billed.fault != nil, "nothing was sent: \(answers.billed)")
     }
 

@@ -114,8 +114,13 @@ import Vips
         let server = try EngineServer.answering(try EngineSamples.reply())
         let image = try EngineSamples.png(width: 256, height: 240)
         let mask = try EngineSamples.mask(width: 256, height: 240, whiteX: 0..<9, whiteY: 0..<9)
-        let job = EngineSamples.job(inputs: PreparedInputs(image: image, mask: mask, strength: 1))
-        #expect(await EngineSamples.provider(.reference, server.baseURL).submit(job).fault?.kind == .failed)
+        for inputs in [
+            PreparedInputs(image: image, mask: mask, strength: 1), PreparedInputs(image: image, mask: nil, strength: 0.5),
+            PreparedInputs(image: [1, 2, 3], mask: nil, strength: 0),
+        ] {
+            let job = EngineSamples.job(inputs: inputs)
+            #expect(await EngineSamples.provider(.reference, server.baseURL).submit(job).fault?.kind == .failed)
+        }
         #expect(server.calls.isEmpty)
     }
 
