@@ -138,6 +138,9 @@ extension APIError {
     /// By this code a dialect knows a refusal of moderation, whatever it calls it itself.
     static let contentPolicy = "content_policy_violation"
 
+    /// By this code a client that pays knows that it may have been charged.
+    static let outcomeUnknown = "paid_outcome_unknown"
+
     private init(_ error: AdmitError) {
         switch error {
         case .overloaded:
@@ -148,7 +151,7 @@ extension APIError {
             self.init(
                 kind: .unavailable, message: "It is not known whether the task was accepted.",
                 suggestion: "retry with the same Idempotency-Key, so that nothing is charged twice",
-                code: "paid_outcome_unknown", retryAfterSeconds: 5)
+                code: outcomeUnknown, retryAfterSeconds: 5)
         case .broken: self = .unforeseen
         }
     }

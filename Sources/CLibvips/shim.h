@@ -88,6 +88,21 @@ static inline int zvips_flatten(VipsImage *in, VipsImage **out, double red, doub
     return result;
 }
 
+// Variadic. Makes the picture larger to the right and below; what is new mirrors what is there.
+static inline int zvips_extend(VipsImage *in, VipsImage **out, int width, int height) {
+    return vips_embed(in, out, 0, 0, width, height, "extend", VIPS_EXTEND_MIRROR, NULL);
+}
+
+// Variadic. Keeps the top left corner of the picture.
+static inline int zvips_crop(VipsImage *in, VipsImage **out, int width, int height) {
+    return vips_crop(in, out, 0, 0, width, height, NULL);
+}
+
+// Variadic. Takes each pixel from one of two pictures of the same size, never a mixture.
+static inline int zvips_choose(VipsImage *mask, VipsImage *nonzero, VipsImage *zero, VipsImage **out) {
+    return vips_ifthenelse(mask, nonzero, zero, out, NULL);
+}
+
 // Variadic. Turns the picture the way that its Exif orientation says.
 static inline int zvips_autorot(VipsImage *in, VipsImage **out) {
     return vips_autorot(in, out, NULL);

@@ -11,6 +11,10 @@ public struct TransferRequest: Sendable {
     /// Judges the numeric address (without zone) and port of a socket before it is connected. False refuses it.
     public typealias Egress = @Sendable (_ numericAddress: String, _ port: Int) -> Bool
 
+    /// Told each part of the response body as it arrives, whatever the status; never more than `responseBytesMax` in all. It
+    /// runs on the thread that moves every transfer, so it must be quick.
+    public typealias BodyWatch = @Sendable (_ part: [UInt8]) -> Void
+
     /// The HTTP method in capitals: `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
     public var method: String
     /// The absolute `http` or `https` URL.
@@ -31,6 +35,8 @@ public struct TransferRequest: Sendable {
     public var egress: Egress?
     /// A PEM file of authorities that are trusted besides the system's; nil for the system's alone.
     public var caFile: String?
+    /// Told the body while it arrives; the response has it as well.
+    public var onBody: BodyWatch?
 
     /// A request; every limit has a moderate default.
     public init(
@@ -43,7 +49,8 @@ public struct TransferRequest: Sendable {
         responseBytesMax: Int = 1 << 20,
         overflow: Overflow = .fail,
         egress: Egress?,
-        caFile: String? = nil
+        caFile: String? = nil,
+        onBody: BodyWatch? = nil
     ) {
         self.method = method
         self.url = url
@@ -55,6 +62,7 @@ public struct TransferRequest: Sendable {
         self.overflow = overflow
         self.egress = egress
         self.caFile = caFile
+        self.onBody = onBody
     }
 
     /// The reason why this request cannot be sent as it stands, or nil.

@@ -30,9 +30,11 @@ struct ProviderCalls: Sendable {
     ///   - path: is put after the base address; an absolute address (of a picture) is taken as it is, and then the key is
     ///     not sent.
     ///   - bytesMax: a longer answer is as good as none.
+    ///   - onBody: told the answer's body while it arrives.
     func callAsFunction(
         _ purpose: Purpose, _ method: String, _ path: String, headers: [(name: String, value: String)] = [],
-        body: [UInt8]? = nil, timeoutSeconds: Double, bytesMax: Int = answerBytesMax
+        body: [UInt8]? = nil, timeoutSeconds: Double, bytesMax: Int = answerBytesMax,
+        onBody: TransferRequest.BodyWatch? = nil
     ) async -> Reply {
         let isElsewhere = path.contains("://")
         var all = headers
@@ -42,7 +44,7 @@ struct ProviderCalls: Sendable {
         let request = TransferRequest(
             method: method, url: isElsewhere ? path : settings.baseURL + path, headers: all, body: body,
             timeoutSeconds: timeoutSeconds, connectTimeoutSeconds: min(10, timeoutSeconds), responseBytesMax: bytesMax,
-            egress: settings.allowsPrivate ? nil : judge, caFile: access.caFile)
+            egress: settings.allowsPrivate ? nil : judge, caFile: access.caFile, onBody: onBody)
         access.watch?("before provider_\(purpose.rawValue)")
         defer { access.watch?("after provider_\(purpose.rawValue)") }
         do throws(CurlError) { return .answered(try await access.transfers.perform(request)) } catch { return Self.reply(error) }

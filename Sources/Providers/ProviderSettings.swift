@@ -7,10 +7,36 @@ public enum ProviderKind: String, Sendable, CaseIterable {
     case openaiImages = "openai-images"
 }
 
-/// Which program speaks the OpenAI Images API; each understands other fields of it.
+/// Which program is at the other end, where several speak one wire format and each understands other fields of it.
 public enum EngineDialect: String, Sendable, CaseIterable {
     case reference, sglang, openai
     case vllmOmni = "vllm-omni"
+    /// Another installation of this product.
+    case zimage
+}
+
+extension ProviderKind {
+    /// The programs that speak it; empty where there is one alone.
+    public var engines: [EngineDialect] {
+        switch self {
+        case .novita, .highway, .zimageturbo: []
+        case .unified: [.zimage]
+        case .openaiImages: EngineDialect.allCases
+        }
+    }
+
+    /// Whether it has to be said which.
+    public var needsEngine: Bool { self == .openaiImages }
+
+    /// What calls a provider.
+    public static func provider(_ settings: ProviderSettings, _ access: ProviderAccess) -> any ImageProvider {
+        switch settings.kind {
+        case .novita, .highway: V3Provider(settings: settings, access: access)
+        case .unified: UnifiedProvider(settings: settings, access: access, isOurs: settings.engine == .zimage)
+        case .zimageturbo: ZImageTurboProvider(settings: settings, access: access)
+        case .openaiImages: OpenAIImagesProvider(settings: settings, access: access)
+        }
+    }
 }
 
 /// How a provider is reached and what it is expected to bill.
@@ -19,7 +45,7 @@ public struct ProviderSettings: Sendable, Equatable {
     public var name: String
     /// What it speaks.
     public var kind: ProviderKind
-    /// Which program it is, for ``ProviderKind/openaiImages``; nil otherwise.
+    /// Which program it is: always for ``ProviderKind/openaiImages``, `zimage` or nil for ``ProviderKind/unified``, else nil.
     public var engine: EngineDialect?
     /// Where it is, such as `https://api.novita.ai`, without a slash at the end.
     public var baseURL: String

@@ -23,6 +23,13 @@ public struct Picture: ~Copyable {
         self.image = try ImageHandle.copying(rgb, width: width, height: height, bands: 3)
     }
 
+    /// The same with four bytes a pixel, the last of which is 0 where the picture is transparent and 255 where it is not.
+    public init(width: Int, height: Int, rgba: [UInt8]) throws(VipsError) {
+        try VipsLibrary.start()
+        try Self.check(width: width, height: height, bands: 4, byteCount: rgba.count)
+        self.image = try ImageHandle.copying(rgba, width: width, height: height, bands: 4)
+    }
+
     /// Width in pixels.
     public var width: Int { image.width }
     /// Height in pixels.

@@ -155,8 +155,8 @@ func withHouse(
     let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { snapshot }
     let schedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02)
     let attempt = Attempt(
-        generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store, moderate: moderate,
-        close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)
+        generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store,
+        moderate: moderate, close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)
     let settings = WorkerSettings(
         node: "house", slots: slots, pollSeconds: 0.1, heartbeatSeconds: heartbeatSeconds, graceSeconds: graceSeconds)
     let worker = Worker(database.pool, queue: queue, attempt: attempt, hints: hints, settings: settings, logger: silent)

@@ -50,7 +50,8 @@ import Testing
                 #expect(states.filter { $0 == "made" }.count == 3)
                 // Where it said enough, it is left alone from the first answer on.
                 let asked = first.submitted.value.count
-                #expect(fault.kind == .away ? asked == 3 : asked == 1, "\(fault): \(asked)")
+                let expected = fault.kind == .away ? 3 : 1
+                #expect(asked == expected, "\(fault)")
             }
         }
     }

@@ -49,4 +49,55 @@ import Vips
         #expect(!PictureFormat.isAnimated(start + [255, 255, 255, 255] + Array("IHDR".utf8)))
         #expect(PictureFormat.isAnimated(start + [0, 0, 0, 8] + Array("acTL".utf8)))
     }
+
+    @Test func anExtendedPictureGoesOnAsItsMirrorImage() throws {
+        let picture = try Samples.picture(width: 20, height: 18)
+        let pixels = try picture.pixelBytes()
+        let larger = try picture.extended(width: 32, height: 18)
+        #expect(larger.width == 32 && larger.height == 18 && larger.bands == 3)
+        let bytes = try larger.pixelBytes()
+        for x in 0..<32 {
+            let from = (5 * 20 + (x < 20 ? x : 39 - x)) * 3
+            #expect(bytes[((5 * 32) + x) * 3..<((5 * 32) + x + 1) * 3] == pixels[from..<(from + 3)])
+        }
+        #expect(try picture.extended(width: 20, height: 18).pixelBytes() == pixels)
+        for (width, height) in [(19, 18), (20, 17), (41, 18), (20, Int.max)] {
+            #expect(failure { _ = try picture.extended(width: width, height: height) }?.reason == .invalidArgument)
+        }
+    }
+
+    @Test func croppingKeepsTheTopLeftCorner() throws {
+        let picture = try Samples.picture()
+        let part = try picture.cropped(width: 10, height: 3)
+        #expect(part.width == 10 && part.height == 3)
+        let (pixels, bytes) = (try picture.pixelBytes(), try part.pixelBytes())
+        for y in 0..<3 { #expect(bytes[(y * 30)..<(y * 30 + 30)] == pixels[(y * 64 * 3)..<(y * 64 * 3 + 30)]) }
+        for (width, height) in [(65, 3), (10, 49), (0, 3), (10, -1)] {
+            #expect(failure { _ = try picture.cropped(width: width, height: height) }?.reason == .invalidArgument)
+        }
+    }
+
+    @Test func whatAMaskKeepsIsTheOriginal() throws {
+        let original = try Samples.picture()
+        let made = try Picture(width: 64, height: 48, rgb: [UInt8](repeating: 200, count: 64 * 48 * 3))
+        let white = (0..<(64 * 48)).map { $0 % 64 >= 20 && $0 / 64 >= 10 }
+        let mask = try Picture(width: 64, height: 48, rgb: white.flatMap { [UInt8](repeating: $0 ? 255 : 0, count: 3) })
+        let joined = try made.keeping(original, whereBlack: mask).pixelBytes()
+        let kept = try original.pixelBytes()
+        #expect(joined == (0..<(64 * 48 * 3)).map { white[$0 / 3] ? 200 : kept[$0] })
+
+        let small = try Samples.picture(width: 32, height: 48)
+        let clear = try Picture(width: 64, height: 48, rgba: [UInt8](repeating: 0, count: 64 * 48 * 4))
+        #expect(failure { _ = try made.keeping(small, whereBlack: mask) }?.reason == .invalidArgument)
+        #expect(failure { _ = try made.keeping(original, whereBlack: small) }?.reason == .invalidArgument)
+        #expect(failure { _ = try made.keeping(clear, whereBlack: mask) }?.reason == .invalidArgument)
+    }
+
+    @Test func transparencyIsKeptAsItIsGiven() throws {
+        let rgba: [UInt8] = [255, 0, 0, 255, 0, 255, 0, 0]
+        let picture = try Picture(width: 2, height: 1, rgba: rgba)
+        #expect(picture.bands == 4)
+        #expect(try Picture.decode(picture.encode(as: .png)).pixelBytes() == rgba)
+        #expect(failure { _ = try Picture(width: 2, height: 1, rgba: [1, 2, 3]) }?.reason == .invalidArgument)
+    }
 }

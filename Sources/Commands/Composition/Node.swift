@@ -34,7 +34,9 @@ struct Node {
     private let watch: TaskWatch
     private let worker: Worker
     private let recover: Recover
+    private let providers: ProviderWatch
     private let transfers: Transfers
+    private let providerTransfers: Transfers
     private let services: APIServices
 
     init(_ settings: Settings, _ database: OpenDatabase, _ logger: Logger) async throws {
@@ -43,18 +45,25 @@ struct Node {
         self.logger = logger
         try VipsLibrary.start()
         let pool = database.pool
+        let points = settings.crashPoints
+        transfers = Transfers()
+        // Of their own: an engine answers after a minute, and callbacks do not wait behind it.
+        let providerTransfers = Transfers(inFlightMax: 1024, waitingMax: 1024)
+        self.providerTransfers = providerTransfers
         let words = WordWatch(pool)
-        let secret = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) {
-            try await Self.prepare(settings, database, words)
+        let (secret, providers) = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) {
+            let secret = try await Self.prepare(settings, database, words)
+            let providers = Self.providers(settings, pool, secret, providerTransfers)
+            // Before any task is claimed: without its providers it would be the sandbox's.
+            for trouble in try await providers.refresh() { logger.warning("\(trouble)") }
+            return (secret, providers)
         }
         let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
         let queue = TaskQueue(leaseSeconds: settings.leaseSeconds)
-        let points = settings.crashPoints
         let folder = FolderStore(folder: "\(settings.dataFolder)/images")
         let store: any ImageStore = if let points { CrashingStore(folder, points) } else { folder }
         let dialects = Dialects(secret: secret, baseURL: settings.publicURL, store: store, nowSeconds: nowSeconds)
-        transfers = Transfers()
         moderate = Moderate(
             words: words, checkers: settings.moderation.checkers(transfers, settings), refusals: Refusals(), pool, logger: logger)
         hints = Hints(pool, queue: queue)
@@ -73,7 +82,8 @@ struct Node {
             watch.tasksClosed()
         }
         close = Close(pool, queue: queue, announce: closed, logger: logger)
-        let routes = Routes(sandbox: Self.sandbox(settings))
+        self.providers = providers
+        let routes = Routes(sandbox: Self.sandbox(settings)) { providers.snapshot }
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let attempt = Attempt(
@@ -111,6 +121,14 @@ struct Node {
         return secret
     }
 
+    private static func providers(
+        _ settings: Settings, _ pool: ConnectionPool, _ secret: ServiceSecret, _ transfers: Transfers
+    ) -> ProviderWatch {
+        let access = ProviderAccess(
+            transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: settings.crashPoints?.watch)
+        return ProviderWatch(pool, key: secret.key(for: .providerSecret)) { ProviderKind.provider($0, access) }
+    }
+
     private static func sandbox(_ settings: Settings) -> any ImageProvider {
         let engine = SandboxEngine(
             SandboxSettings(
@@ -136,6 +154,7 @@ struct Node {
                 failureTerminationBehavior: .gracefullyShutdownGroup))
         }
         add(Part(transfers.shutdown) { await untilShutdown() })
+        add(Part(providerTransfers.shutdown) { await untilShutdown() })
         if database.isEmbedded {
             add(Part { [database, logger] in await cancelWhenGracefulShutdown { await database.keepAlive(logger) } })
         }
@@ -145,6 +164,7 @@ struct Node {
         add(Part { [moderate] in await cancelWhenGracefulShutdown { await moderate.run() } })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
         add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
+        add(Part { [providers, logger] in await Self.watchProviders(providers, logger) })
         add(Part { [recover] in await cancelWhenGracefulShutdown { await recover.run() } })
         if roles.worker {
             add(Part { [announce] in await cancelWhenGracefulShutdown { await announce.run() } })
@@ -187,6 +207,19 @@ struct Node {
                 // A failure is not silent: without a fresh epoch no key is honoured.
                 try? await epochs.refresh()
                 try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private static func watchProviders(_ providers: ProviderWatch, _ logger: Logger) async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    for trouble in try await providers.refresh() { logger.warning("\(trouble)") }
+                } catch {
+                    logger.warning("cannot read the providers", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: .seconds(ProviderWatch.everySeconds))
             }
         }
     }

@@ -22,7 +22,7 @@ struct ProviderExplain: OfficeCommand {
         let (providers, _) = try await book.list(in: office.pool)
         let transfers = Transfers()
         let access = ProviderAccess(transfers: transfers, egress: office.settings.egress)
-        let snapshot = ProviderSnapshot(providers) { ProviderFactory.make($0, access) }
+        let snapshot = ProviderSnapshot(providers) { ProviderKind.provider($0, access) }
         let groupID = providers.flatMap(\.routes).compactMap(\.group).first { $0.name == group }?.id
         var chance = SystemRandomNumberGenerator()
         let choice = ProviderChoice(

@@ -5,7 +5,12 @@ import Providers
 /// What is said about a provider, when it is added and later.
 struct ProviderOptions: ParsableArguments {
     @Option(help: "Where it is: scheme, host and port, such as https://api.example.com.") var baseUrl: String?
-    @Option(help: "Which program it is, for openai-images: reference, sglang, vllm-omni or openai.") var engine: String?
+    @Option(
+        help: """
+            Which program it is: reference, sglang, vllm-omni, openai or zimage for openai-images; zimage, which is this \
+            product, for unified.
+            """)
+    var engine: String?
     @Option(help: "A model that it serves, or MODEL=ITS-OWN-NAME. Can be repeated.") var model: [String] = []
     @Option(help: "The routes of --model are only for this: generate, edit or inpaint.") var operation: String?
     @Option(help: "The routes of --model are only for this user group.") var group: String?
@@ -91,13 +96,7 @@ struct ProviderEdits: Sendable {
 
     func apply(to plan: inout ProviderPlan) throws {
         if let engine { plan.settings.engine = engine }
-        let isEngine = plan.settings.kind == .openaiImages
-        guard isEngine == (plan.settings.engine != nil) else {
-            let words = EngineDialect.allCases.map(\.rawValue).sorted().joined(separator: ", ")
-            throw CommandError(
-                isEngine
-                    ? "--kind openai-images needs --engine: one of \(words)" : "--engine is for --kind openai-images alone: leave it out")
-        }
+        try checkEngine(plan.settings)
         if let allowsPrivate { plan.settings.allowsPrivate = allowsPrivate }
         if baseURL != nil || allowsPrivate != nil {
             do {
@@ -115,6 +114,18 @@ struct ProviderEdits: Sendable {
             throw CommandError(
                 "--deadline-seconds (\(plan.deadlineSeconds)) must not be shorter than --timeout-seconds "
                     + "(\(Int(plan.settings.timeoutSeconds)))")
+        }
+    }
+
+    private func checkEngine(_ settings: ProviderSettings) throws {
+        let (kind, words) = (settings.kind.rawValue, settings.kind.engines.map(\.rawValue).sorted().joined(separator: ", "))
+        if let engine = settings.engine, !settings.kind.engines.contains(engine) {
+            throw CommandError(
+                words.isEmpty
+                    ? "--kind \(kind) has no --engine: leave it out" : "--kind \(kind) has no --engine \(engine.rawValue): use \(words)")
+        }
+        if settings.engine == nil, settings.kind.needsEngine {
+            throw CommandError("--kind \(kind) needs --engine: one of \(words)")
         }
     }
 

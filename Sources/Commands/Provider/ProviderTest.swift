@@ -42,7 +42,7 @@ struct ProviderTest: OfficeCommand {
         }
         let transfers = Transfers()
         let access = ProviderAccess(transfers: transfers, egress: office.settings.egress, caFile: office.settings.egressCAFile)
-        let caller = ProviderFactory.make(provider.settings, access)
+        let caller = ProviderKind.provider(provider.settings, access)
         var checks: [ProviderCheck] = []
         for model in models {
             // What was tried for the model before is not told twice.

@@ -1,5 +1,6 @@
 public import Curl
 public import Domain
+import Vips
 
 /// How long we wait for pictures that customers name.
 public struct InputPatience: Sendable {

@@ -1,4 +1,5 @@
 public import Domain
+import Vips
 
 /// Takes the pictures of a request when it is submitted, before anything is reserved: names are checked, and what was sent
 /// is decoded to its end and kept in the store.

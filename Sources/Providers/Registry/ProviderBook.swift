@@ -308,7 +308,7 @@ struct ProviderRow: Sendable {
     func provider(_ seal: ProviderSeal) -> RoutedProvider? {
         guard let kind = ProviderKind(rawValue: kind) else { return nil }
         let dialect = engine.flatMap(EngineDialect.init(rawValue:))
-        guard (dialect == nil) == (engine == nil), (dialect == nil) == (kind != .openaiImages) else { return nil }
+        guard (dialect == nil) == (engine == nil), dialect.map(kind.engines.contains) ?? !kind.needsEngine else { return nil }
         let secret = sealed.flatMap { seal.opened($0, for: name) }
         let settings = ProviderSettings(
             name: name, kind: kind, engine: dialect, baseURL: baseURL, secret: secret, allowsPrivate: allowsPrivate,

@@ -33,7 +33,7 @@ enum OpenAIErrors {
     /// The clients repeat 408, 409, 429 and everything from 500 twice unless told otherwise. They must not where the same
     /// request cannot do better, nor where it may be another paid task.
     private static func isWorthRetrying(_ error: APIError) -> Bool {
-        error.kind != .insufficientCredits && error.code != "paid_outcome_unknown"
+        error.kind != .insufficientCredits && error.code != APIError.outcomeUnknown
     }
 
     private static func status(_ error: APIError) -> HTTPResponse.Status {

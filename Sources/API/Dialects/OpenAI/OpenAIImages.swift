@@ -113,7 +113,7 @@ struct OpenAIImages {
     private func failure(ofSubmit error: any Error, _ request: Request, model: String?) async throws -> any Error {
         guard var failure = APIError(error) else { return error }
         // With a key the same request again is the way to learn what became of it.
-        if failure.code == "paid_outcome_unknown", try request.idempotencyKey() != nil { failure.headers[.shouldRetry] = "true" }
+        if failure.code == APIError.outcomeUnknown, try request.idempotencyKey() != nil { failure.headers[.shouldRetry] = "true" }
         if failure.kind == .notFound, failure.param == "model", let model {
             return try await OpenAIModels(services: services).unknown(model, request)
         }

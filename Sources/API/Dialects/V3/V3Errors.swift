@@ -54,6 +54,8 @@ enum V3Errors {
         case .internalError: (error.code ?? "CREATE_TASK_FAILED", 500)
         // A model without a price.
         case .unavailable where error.param == "model": ("BILLING_FAILED", 500)
+        // Not SERVICE_NOT_AVAILABLE, which says that there is no task.
+        case .unavailable where error.code == APIError.outcomeUnknown: ("PAID_OUTCOME_UNKNOWN", 503)
         case .unavailable: ("SERVICE_NOT_AVAILABLE", 503)
         case .invalidRequest, .tooLarge: (invalid(error), 400)
         }

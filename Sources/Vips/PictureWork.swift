@@ -1,9 +1,8 @@
 import Foundation
-import Vips
 
 /// Decoding and encoding keep a core busy and take up to 200 MB each, so they have threads of their own, two at a time in
 /// the whole process, whoever asks.
-enum PictureWork {
+public enum PictureWork {
     private static let queue: OperationQueue = {
         let queue = OperationQueue()
         queue.name = "pictures"
@@ -11,7 +10,8 @@ enum PictureWork {
         return queue
     }()
 
-    static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    /// Runs blocking work on one of those threads. Throws what it throws.
+    public static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Value, any Error>, Never>) in
             queue.addOperation {
                 defer { VipsLibrary.leaveThread() }
