@@ -132,7 +132,7 @@ let package = Package(
         ]),
         tests("APITests", [
             "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Images", "Domain", "Postgres", "Curl",
-            "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nio, logging,
+            "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]

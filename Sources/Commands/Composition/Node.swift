@@ -90,6 +90,7 @@ struct Node {
             cancel: Cancel(
                 pool, queue: queue, canStop: { routes.provider(model: $0, mode: $1).canCancel }, closed: closed),
             models: ModelCatalog(pool),
+            callbackSecrets: { try await CallbackSecrets(secret: secret).current(of: $0, in: pool) },
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
@@ -171,7 +172,7 @@ struct Node {
 
     /// A connection that is silent for this long, or whose headers are larger, is closed.
     private static let connectionLimits = HTTP1Channel.Configuration(
-        idleTimeout: .seconds(75),
+        additionalChannelHandlers: [HangUp()], idleTimeout: .seconds(75),
         httpDecoderConfiguration: .init(
             maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100))
 

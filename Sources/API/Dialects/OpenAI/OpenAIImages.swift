@@ -9,7 +9,7 @@ import Reports
 /// `POST /openai/v1/images/generations` and `POST /openai/v1/images/edits`: requests that wait for their picture, or get it
 /// as the last event of a stream.
 ///
-/// A caller who hangs up does not stop the task: it goes on and is charged when it succeeds, and whoever repeats the request
+/// A caller who hangs up stops the wait and not the task: it goes on and is charged when it succeeds, and whoever repeats the request
 /// with the same `Idempotency-Key` gets its picture.
 struct OpenAIImages {
     let services: APIServices
@@ -17,14 +17,14 @@ struct OpenAIImages {
     let links: SignedLinks
 
     func add(to router: Router<APIContext>) {
-        router.post("/openai/v1/images/generations") { request, _ in
-            try await answer(request, .generation) { body in
+        router.post("/openai/v1/images/generations") { request, context in
+            try await answer(request, context, .generation) { body in
                 let asked = try OpenAIRequest(Fields.decode(OpenAIFields.self, from: Data(body.readableBytesView)))
                 return (asked, asked.checked(size: asked.size ?? .standard))
             }
         }
-        router.post("/openai/v1/images/edits") { request, _ in
-            try await answer(request, .edit) { body in
+        router.post("/openai/v1/images/edits") { request, context in
+            try await answer(request, context, .edit) { body in
                 let edit = try OpenAIEdit.read(Array(body.readableBytesView), contentType: request.headers[.contentType])
                 return try await checked(edit)
             }
@@ -43,7 +43,7 @@ struct OpenAIImages {
     }
 
     private func answer(
-        _ request: Request, _ route: OpenAIResult.Route,
+        _ request: Request, _ context: APIContext, _ route: OpenAIResult.Route,
         read: (ByteBuffer) async throws -> (OpenAIRequest, CheckedRequest)
     ) async throws -> Response {
         var asked: OpenAIRequest?
@@ -59,7 +59,8 @@ struct OpenAIImages {
         } catch { throw try await failure(ofSubmit: error, request, model: asked?.model) }
         guard let asked else { preconditionFailure("a request that was accepted has been read") }
         let wait = OpenAIWait(
-            services: services, id: accepted.task.id, idText: tasks.idText(accepted.task.id, accepted.task.createdAt))
+            services: services, wait: await TaskWait(services.watch, context), id: accepted.task.id,
+            idText: tasks.idText(accepted.task.id, accepted.task.createdAt))
         var headers = accepted.headers
         headers[.taskID] = wait.idText
         if asked.fields.stream { return stream(wait, asked, route, headers) }
