@@ -4,7 +4,7 @@ public import Logging
 public import Providers
 import Queue
 
-/// Step 3: gets the pictures that the task starts from, asks a provider for the new one, stores it and has the task closed.
+/// Step 3: gets the pictures that the task starts from, asks a provider for the new ones, stores them and has the task closed.
 public struct Attempt: Sendable {
     private let routes: Routes
     private let inputs: InputFetch
@@ -39,46 +39,55 @@ public struct Attempt: Sendable {
     func callAsFunction(_ task: ClaimedTask, _ progress: @escaping @Sendable (Int) -> Void) async {
         let provider = routes.provider(model: task.model, mode: task.mode)
         var asked: String?
-        var made: ProviderResult?
+        var made: [ProviderResult] = []
         var outcome: Ending.Outcome
-        var path: ImagePath?
+        var paths: [ImagePath] = []
         do {
-            let job = try await job(task, provider)
-            asked = provider.name
-            let result = try await provider.generate(job, progress: progress)
-            made = result
-            try await judge(result.bytes, task.image.format, of: task)
-            let place = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: 0, format: task.image.format)
-            try await store.put(result.bytes, at: place)
-            path = place
-            outcome = .completed(images: [
-                TaskImage(
-                    path: place.text, format: task.image.format, size: result.size, bytes: result.bytes.count)
-            ])
+            let pictures = task.image.pictures
+            let inputs = try await inputPictures(task, provider)
+            var images: [TaskImage] = []
+            for index in 0..<pictures {
+                asked = provider.name
+                let job = ProviderJob(image: task.image.alone(index), model: task.model, inputs: inputs)
+                let result = try await provider.generate(job) { progress((index * 100 + $0) / pictures) }
+                made.append(result)
+                try await judge(result.bytes, task.image.format, of: task)
+                let place = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: index, format: task.image.format)
+                try await store.put(result.bytes, at: place)
+                paths.append(place)
+                images.append(TaskImage(
+                    path: place.text, format: task.image.format, size: result.size, bytes: result.bytes.count))
+            }
+            outcome = .completed(images: images)
         } catch let failure as TaskFailure {
             outcome = .failed(code: failure.rawValue, message: failure.message)
         } catch let failure as InputError {
             outcome = .failed(code: failure.code, message: "\(failure) You were not charged.")
         } catch {
             // A cancelled attempt has lost its lease: somebody else ends the task.
-            if Task.isCancelled { return }
+            if Task.isCancelled { return await discard(paths) }
             logger.error(
                 "an attempt failed", metadata: ["lease": "\(task.lease.value)", "provider": "\(provider.name)", "error": "\(error)"])
             outcome = .failed(code: TaskFailure.serviceError.rawValue, message: TaskFailure.serviceError.message)
         }
-        if Task.isCancelled { return await discard(path) }
+        if Task.isCancelled { return await discard(paths) }
+        let cost = made.compactMap(\.cost).reduce(ProviderCost?.none) {
+            ProviderCost(micro: ($0?.micro ?? 0) + $1.micro, currency: $1.currency)
+        }
         let ending = Ending(
-            lease: task.lease, outcome: outcome, units: made?.units ?? 0, provider: asked,
-            providerTaskID: made?.providerTaskID, cost: made?.cost)
-        if await close(ending) == .stale { await discard(path) }
+            lease: task.lease, outcome: outcome, units: made.reduce(0) { $0 + $1.units }, provider: asked,
+            providerTaskID: made.first?.providerTaskID, cost: cost)
+        // All pictures or none.
+        if case .failed = outcome { await discard(paths) }
+        if await close(ending) == .stale { await discard(paths) }
     }
 
-    private func job(_ task: ClaimedTask, _ provider: any ImageProvider) async throws -> ProviderJob {
+    private func inputPictures(_ task: ClaimedTask, _ provider: any ImageProvider) async throws -> PreparedInputs? {
         guard provider.operations.contains(task.image.operation) else { throw TaskFailure.operationUnavailable }
-        guard let named = task.image.inputs else { return ProviderJob(image: task.image, model: task.model) }
+        guard let named = task.image.inputs else { return nil }
         let pictures = try await inputs(named, size: task.image.size)
         try await judge(pictures.image, .png, of: task)
-        return ProviderJob(image: task.image, model: task.model, inputs: pictures)
+        return pictures
     }
 
     /// A refused picture never reaches a provider and is never stored, so no link to it can exist.
@@ -93,9 +102,8 @@ public struct Attempt: Sendable {
         }
     }
 
-    /// A picture that no task refers to; if this fails the sweeper finds it.
-    private func discard(_ path: ImagePath?) async {
-        guard let path else { return }
-        try? await store.delete(path)
+    /// Pictures that no task refers to; if this fails the sweeper finds them.
+    private func discard(_ paths: [ImagePath]) async {
+        for path in paths { try? await store.delete(path) }
     }
 }
