@@ -132,7 +132,7 @@ let package = Package(
         ]),
         tests("APITests", [
             "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images", "Domain", "Postgres",
-            "Curl", "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nio, logging,
+            "Curl", "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]

@@ -151,7 +151,7 @@ extension APIError {
             self.init(
                 kind: .unavailable, message: "It is not known whether the task was accepted.",
                 suggestion: "retry with the same Idempotency-Key, so that nothing is charged twice",
-                code: outcomeUnknown, retryAfterSeconds: 5)
+                code: Self.outcomeUnknown, retryAfterSeconds: 5)
         case .broken: self = .unforeseen
         }
     }

@@ -20,6 +20,8 @@ public struct APIServices: Sendable {
     public var models: ModelCatalog
     /// Waits for changes of tasks.
     public var watch: TaskWatch
+    /// What an account's callbacks are signed with now, the newest first.
+    public var callbackSecrets: @Sendable (_ accountID: Int64) async throws -> [CallbackSecret]
     /// Credits for their owners.
     public var credits: CreditAccess
     /// Where pictures are.
@@ -48,7 +50,8 @@ public struct APIServices: Sendable {
     /// The rooms below, put together by the composition root.
     public init(
         keys: KeyVerifier, moderate: Moderate, admit: Admit, tasks: TaskQuery, watch: TaskWatch, cancel: Cancel,
-        models: ModelCatalog, credits: CreditAccess, store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects,
+        models: ModelCatalog, callbackSecrets: @escaping @Sendable (_ accountID: Int64) async throws -> [CallbackSecret],
+        credits: CreditAccess, store: any ImageStore, inputs: InputIntake, links: SignedLinks, dialects: Dialects,
         egress: EgressRule, notReadyReason: @escaping @Sendable () async -> String?,
         nowSeconds: @escaping @Sendable () -> Int64, logger: Logger, trustedProxies: AddressList = .none
     ) {
@@ -59,6 +62,7 @@ public struct APIServices: Sendable {
         self.watch = watch
         self.cancel = cancel
         self.models = models
+        self.callbackSecrets = callbackSecrets
         self.credits = credits
         self.store = store
         self.inputs = inputs

@@ -39,6 +39,20 @@ enum Fields {
         throw .invalid("seed", "seed must be 1 to 2147483647; leave it out for a random one.")
     }
 
+    /// How many pictures one task makes; absent is one.
+    static func pictures(_ count: Int64?) throws(APIError) -> Int {
+        guard let count else { return 1 }
+        guard let pictures = Int(exactly: count), Limits.pictures.contains(pictures) else {
+            let (least, most) = (Limits.pictures.lowerBound, Limits.pictures.upperBound)
+            throw .invalid("n", "n must be \(least) to \(most): a task makes at most \(most) pictures; send more requests for more.")
+        }
+        return pictures
+    }
+
+    /// The number of pictures in the comparison of repeated idempotency keys. One is what requests asked for before there was
+    /// a choice, and their keys go on.
+    static func canonical(pictures: Int) -> [(String, JSON)] { pictures == 1 ? [] : [("n", .int(Int64(pictures)))] }
+
     static func callback(_ text: String?, _ egress: EgressRule, param: String = "callback_url") throws(APIError) -> String? {
         guard let text else { return nil }
         do throws(CallbackURLError) { return try CallbackURL(text, egress: egress).text } catch {

@@ -5,13 +5,17 @@ import Keys
 
 extension Request {
     /// The caller behind the key of the `Authorization` header, who may do this from where the request comes from.
-    /// - Parameter right: what the route needs; what reads needs `read`, everything else `generate`, unless it says otherwise.
-    func caller(_ keys: KeyVerifier, right: KeyRight? = nil) async throws -> Caller {
+    /// - Parameters:
+    ///   - right: what the route needs; what reads needs `read`, everything else `generate`, unless it says otherwise.
+    ///   - other: another right that is enough.
+    func caller(_ keys: KeyVerifier, right: KeyRight? = nil, or other: KeyRight? = nil) async throws -> Caller {
         guard let header = headers[.authorization] else { throw KeyError.missing }
         guard header.lowercased().hasPrefix("bearer ") else { throw KeyError.invalid }
         let caller = try await keys.verify(String(header.dropFirst(7)))
         KeyedRequest.current?.found(caller)
-        try caller.check(right ?? (method == .get || method == .head ? .read : .generate), from: KeyedRequest.current?.address)
+        let needed = other.flatMap { caller.rights.contains($0) ? $0 : nil }
+            ?? right ?? (method == .get || method == .head ? .read : .generate)
+        try caller.check(needed, from: KeyedRequest.current?.address)
         return caller
     }
 

@@ -18,6 +18,13 @@ public enum CallbacksStatements {
         insert into callback_deliveries (callback_id, number, status, error, duration_ms)
         select id, deliveries, $3, $4, $7 from told
         """)
+    /// Not tried after all: as if it had not been taken this time, and due again a little later.
+    static let putBack = Statement(
+        "callback_put_back",
+        """
+        update callbacks set taken = taken - 1, next_at = clock_timestamp() + $3 * interval '1 millisecond'
+        where id = $1 and state = 'waiting' and taken = $2
+        """)
     /// Index `callback_deliveries_at`.
     static let sweep = Statement(
         "callback_deliveries_sweep",
@@ -79,5 +86,5 @@ public enum CallbacksStatements {
         """)
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [claim, record, sweep, redeliver, list, listOfAccount, find, deliveries]
+    public static let all = [claim, record, putBack, sweep, redeliver, list, listOfAccount, find, deliveries]
 }

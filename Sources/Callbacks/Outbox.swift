@@ -87,6 +87,13 @@ public struct Outbox: Sendable {
             ])
     }
 
+    /// Puts a callback back that was taken and is not tried now; it is due again after the time, and no try was made.
+    public func putBack(_ callback: DueCallback, milliseconds: Int, in session: any Session) async throws(PostgresError) {
+        try await session.execute(
+            CallbacksStatements.putBack,
+            [Parameter(callback.id), Parameter(Int32(callback.taken)), Parameter(Int64(milliseconds))])
+    }
+
     /// Removes what is too old from the log, some at a time; answers how many lines. Call it again while it is not 0.
     public func sweepDeliveries(in session: any Session) async throws(PostgresError) -> Int {
         try await session.one(CallbacksStatements.sweep, [Parameter(Int32(Self.deliveryDays))]) { (row) throws(PostgresError) in

@@ -17,11 +17,12 @@ public struct ImageRequest: Sendable, Equatable, Codable {
     /// The pictures to start from; nil when the picture is drawn from the prompt alone.
     public var inputs: ImageInputs?
     private var inline: Bool?
+    private var count: Int?
 
     /// A request whose values have been checked by its dialect.
     public init(
         prompt: String, sizeText: String?, size: ImageSize, seed: Int64, format: ImageFormat, nsfwCheck: Bool,
-        inputs: ImageInputs? = nil, isInline: Bool = false
+        inputs: ImageInputs? = nil, isInline: Bool = false, pictures: Int = 1
     ) {
         self.prompt = prompt
         self.sizeText = sizeText
@@ -32,12 +33,14 @@ public struct ImageRequest: Sendable, Equatable, Codable {
         self.nsfwCheck = nsfwCheck
         self.inputs = inputs
         inline = isInline ? true : nil
+        count = pictures == 1 ? nil : pictures
     }
 
     private enum CodingKeys: String, CodingKey {
         case prompt, width, height, seed, format, inputs, inline
         case sizeText = "size"
         case nsfwCheck = "nsfw_check"
+        case count = "n"
     }
 
     /// The size in pixels.
@@ -49,13 +52,30 @@ public struct ImageRequest: Sendable, Equatable, Codable {
     /// Whether replies hold the picture itself instead of a link to it.
     public var isInline: Bool { inline ?? false }
 
-    /// The text that is stored with the task: members in a fixed order, and the last two only where they say something.
+    /// How many pictures are wanted, 1...4: they are made and paid together.
+    public var pictures: Int {
+        get { count ?? 1 }
+        set { count = newValue == 1 ? nil : newValue }
+    }
+
+    /// The request for one of its pictures, counted from 0, alone: each has a seed of its own, the ones after the request's.
+    public func alone(_ index: Int) -> ImageRequest {
+        var one = self
+        one.pictures = 1
+        guard index > 0 else { return one }
+        let seeds = Limits.seeds
+        one.seed = seeds.lowerBound + ((seed - seeds.lowerBound) % Int64(seeds.count) + Int64(index)) % Int64(seeds.count)
+        return one
+    }
+
+    /// The text that is stored with the task: members in a fixed order, and the last three only where they say something.
     public var storedText: String {
         JSON.object([
             ("prompt", .string(prompt)), ("size", .optional(sizeText)), ("width", .int(Int64(width))),
             ("height", .int(Int64(height))), ("seed", .int(seed)), ("format", .string(format.rawValue)),
             ("nsfw_check", .bool(nsfwCheck)),
-        ] + (inputs.map { [("inputs", $0.json)] } ?? []) + (isInline ? [("inline", .bool(true))] : [])).text
+        ] + (inputs.map { [("inputs", $0.json)] } ?? []) + (isInline ? [("inline", .bool(true))] : [])
+            + (pictures == 1 ? [] : [("n", .int(Int64(pictures)))])).text
     }
 }
 

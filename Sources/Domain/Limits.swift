@@ -28,6 +28,8 @@ public enum Limits {
     public static let linkSeconds = 24 * 3600
     /// One encoded picture, in bytes.
     public static let imageBytesMax = 32 * 1024 * 1024
+    /// Pictures of one task.
+    public static let pictures = 1...4
     /// Attempts at a task before it fails: a task that takes down its workers must not do so for ever.
     public static let attemptsMax = 5
     /// A price list as a file, in bytes.

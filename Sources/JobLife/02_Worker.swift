@@ -153,6 +153,11 @@ struct AttemptPlace: Sendable {
     let progress: @Sendable (Int) -> Void
     /// From here on it waits for a provider and needs no slot.
     let leaveSlot: @Sendable () -> Void
+
+    /// The place of one of several pictures, counted from 0: each is its share of the progress.
+    func part(_ index: Int, of count: Int) -> AttemptPlace {
+        AttemptPlace(progress: { percent in progress((index * 100 + min(max(percent, 0), 100)) / count) }, leaveSlot: leaveSlot)
+    }
 }
 
 /// What runs on this node, and how far it is.

@@ -80,8 +80,8 @@ public struct Attempt: Sendable {
     private func make(_ picture: Int, _ work: Work, _ place: AttemptPlace, _ inputs: InputsOnce) async throws {
         let task = work.task
         let order = PictureOrder(
-            task: task, picture: picture, image: task.image.picture(picture), inputs: { try await inputs.value() })
-        let made = try await generate(order, place)
+            task: task, picture: picture, image: task.image.alone(picture), inputs: { try await inputs.value() })
+        let made = try await generate(order, place.part(picture, of: task.image.pictures))
         work.bills.append(made.bill)
         work.seconds += made.picture.seconds ?? 0
         let format = task.image.format

@@ -11,13 +11,17 @@ import Synchronization
 ///
 /// A receiver that does not answer takes a place for the length of a timeout. It holds up nobody: of one account only a few
 /// callbacks are under way at once, so it leaves nearly all places to others, and a place is given to the next
-/// callback as soon as it is free.
+/// callback as soon as it is free. Bodies that hold pictures are large, so only a few of them are in memory at once; the
+/// others are put back for a second and take no place meanwhile.
 public final class Announce: Sendable {
     /// Callbacks of this node that are under way at once.
     private static let placesMax = 128
     /// Longer than a delivery may take.
     private static let takenSeconds = 30
     private static let pollSeconds = 0.5
+    /// Two of the largest bodies, or many small ones.
+    private static let pictureBytesMax = 24 * 1024 * 1024
+    private static let putBackMilliseconds = 1000
 
     private let pool: ConnectionPool
     private let sender: CallbackSender
@@ -28,20 +32,30 @@ public final class Announce: Sendable {
     private let reports = ReportBook()
     private let signal = Signal()
     private let underWay = Atomic<Int>(0)
+    private let pictures: ByteBudget
     private let logger: Logger
 
     /// - Parameters:
     ///   - secret: the installation's, for the secrets that sign what is sent.
     ///   - egress: the addresses that may be called.
     ///   - render: the reply to a query for the task, in its dialect: the callback's body.
-    public init(
+    public convenience init(
         _ pool: ConnectionPool, sender: CallbackSender, secret: ServiceSecret, egress: EgressRule,
+        render: @escaping @Sendable (TaskView) async throws -> [UInt8], logger: Logger
+    ) {
+        self.init(
+            pool, sender: sender, secret: secret, egress: egress, pictureBytesMax: Self.pictureBytesMax, render: render, logger: logger)
+    }
+
+    init(
+        _ pool: ConnectionPool, sender: CallbackSender, secret: ServiceSecret, egress: EgressRule, pictureBytesMax: Int,
         render: @escaping @Sendable (TaskView) async throws -> [UInt8], logger: Logger
     ) {
         self.pool = pool
         self.sender = sender
         secrets = CallbackSecrets(secret: secret)
         self.egress = egress
+        pictures = ByteBudget(bytesMax: pictureBytesMax)
         self.render = render
         self.logger = logger
     }
@@ -92,7 +106,7 @@ public final class Announce: Sendable {
         }
     }
 
-    /// One try: how it ended and how long the call took.
+    /// One try: how it ended and how long the call took; nil where none was made.
     private func attempt(_ callback: DueCallback) async throws -> (DeliveryOutcome, Duration)? {
         if callback.isLost { return (.failed(status: nil, reason: .lost), .zero) }
         guard let task = try await reports.task(callback.taskID, in: pool), let text = task.callbackURL else { return nil }
@@ -101,6 +115,12 @@ public final class Announce: Sendable {
             // The rule was narrowed after the task was submitted.
             return (.failed(status: nil, reason: .addressNotPermitted), .zero)
         }
+        let bytes = task.inlineBytes
+        guard pictures.take(bytes) else {
+            try await outbox.putBack(callback, milliseconds: Self.putBackMilliseconds, in: pool)
+            return nil
+        }
+        defer { pictures.giveBack(bytes) }
         let body = try await render(task)
         let timestamp = String(Int(Date().timeIntervalSince1970))
         let signatures = try await secrets.current(of: task.accountID, in: pool).map {
@@ -110,5 +130,35 @@ public final class Announce: Sendable {
         let start = ContinuousClock.now
         let outcome = try await sender.deliver(body, to: url, id: callback.headerID, extraHeaders: headers)
         return (outcome, .now - start)
+    }
+}
+
+/// Bytes that may be in memory at once. What is larger than all of them may be there alone.
+private final class ByteBudget: Sendable {
+    private let bytesMax: Int
+    private let used = Mutex(0)
+
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+    /// False when there is no room now.
+    func take(_ bytes: Int) -> Bool {
+        used.withLock { used in
+            guard bytes == 0 || used == 0 || used + bytes <= bytesMax else { return false }
+            used += bytes
+            return true
+        }
+    }
+
+    func giveBack(_ bytes: Int) { used.withLock { $0 -= bytes } }
+}
+
+extension TaskView {
+    private struct StoredImage: Decodable { let bytes: Int }
+
+    /// How large the pictures are that replies about it hold themselves, in base64.
+    fileprivate var inlineBytes: Int {
+        guard let imagesText, request?.isInline == true else { return 0 }
+        let images = try? JSONDecoder().decode([StoredImage].self, from: Data(imagesText.utf8))
+        return (images ?? []).reduce(0) { $0 + ($1.bytes + 2) / 3 * 4 }
     }
 }

@@ -61,6 +61,9 @@ public final class TaskWatch: Sendable {
     /// Whether the node was asked to stop: then nobody should wait once more.
     public static var nodeIsStopping: Bool { Task.isShuttingDownGracefully }
 
+    /// How many callers wait now.
+    public var waiterCount: Int { state.withLock { $0.count } }
+
     /// This node ended tasks, so that it is worth looking at once.
     public func tasksClosed() { if state.withLock({ $0.count > 0 }) { signal.send() } }
 
@@ -72,17 +75,25 @@ public final class TaskWatch: Sendable {
     /// Waits until a task is as the caller wants it. Whose task it is must have been made sure of before.
     /// - Parameters:
     ///   - duration: how long at most, whatever the database does.
+    ///   - gone: returns when nobody wants the answer any more, or when it is cancelled.
     ///   - isWanted: asked about the task as it is now and after each change.
-    /// - Returns: the task; nil when the time is over or the node was asked to stop.
+    /// - Returns: the task; nil when the time is over, nobody wants it or the node was asked to stop.
     /// - Throws: ``Refusal``, or `CancellationError` when the caller was cancelled.
     public func task(
-        _ id: TaskID, atMost duration: Duration, where isWanted: @escaping @Sendable (TaskView) -> Bool
+        _ id: TaskID, atMost duration: Duration, unless gone: (@Sendable () async -> Void)? = nil,
+        where isWanted: @escaping @Sendable (TaskView) -> Bool
     ) async throws -> TaskView? {
         try await withThrowingTaskGroup(of: TaskView?.self) { group in
             group.addTask { try await self.join(id, isWanted) }
             group.addTask {
                 try await Task.sleep(for: duration)
                 return nil
+            }
+            if let gone {
+                group.addTask {
+                    await gone()
+                    return nil
+                }
             }
             defer { group.cancelAll() }
             return try await group.next() ?? nil

@@ -33,7 +33,7 @@ public struct LedgerProof: Sendable {
         ("limits_equal_tasks", "the counters of limits are the tasks that wait and run"),
         ("keys_have_their_tasks", "an idempotency key names a task of its wallet"),
         ("callbacks_equal_tasks", "a final task with a callback address has one row in the outbox, a live one none"),
-        ("tasks_equal_prices", "every task was reserved and settled by the price version that it is pinned to"),
+        ("tasks_equal_prices", "every task was reserved and settled by the price version and the number of pictures that it is pinned to"),
         ("rollups_equal_usage", "usage rollups hold the facts that are folded, each once: reports add the others"),
     ]
 
@@ -175,13 +175,14 @@ public struct LedgerProof: Sendable {
         "tasks_equal_prices",
         """
         select 'task ' || t.id,
-            format('%s of %s, reserved %s, settled %s; price version %s: %s', t.operation, t.created_at, t.reserved,
-                t.settled, t.price_id, coalesce(format('%s of %s up to %s for %s from %s', p.rule, p.amount, p.units_max,
+            format('%s of %s, %s pictures, reserved %s, settled %s; price version %s: %s', t.operation, t.created_at, t.pictures,
+                t.reserved, t.settled, t.price_id, coalesce(format('%s of %s up to %s for %s from %s', p.rule, p.amount, p.units_max,
                 p.operation, p.effective_from), 'none'))
         from tasks t left join prices p on p.id = t.price_id
         where p.id is null or (p.model_id, p.operation) <> (t.model_id, t.operation) or p.effective_from > t.created_at
-            or t.reserved <> price_of(p.rule, p.amount, p.units_max, p.units_max)
-            or t.state = 'completed' and case when p.rule = 'per_call' then t.settled <> p.amount
+            or coalesce(t.request -> 'n', '1') <> to_jsonb(t.pictures)
+            or t.reserved <> price_of_task(p.rule, p.amount, p.units_max, p.units_max * t.pictures, t.pictures)
+            or t.state = 'completed' and case when p.rule = 'per_call' then t.settled <> p.amount * t.pictures
                 else t.settled % greatest(p.amount, 1) <> 0 end
         limit 100
         """)

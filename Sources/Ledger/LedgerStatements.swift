@@ -142,13 +142,13 @@ public enum LedgerStatements {
         "price_quote",
         """
         with request as materialized (
-            select i.n, own.id group_id, m.id model_id, i.operation::operation, i.tier, i.units,
+            select i.n, own.id group_id, m.id model_id, i.operation::operation, i.tier, i.units, i.pictures,
                 coalesce(i.at, clock_timestamp()) at
-            from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[]) with ordinality
-                    i (model, operation, tier, at, units, n)
+            from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::int[]) with ordinality
+                    i (model, operation, tier, at, units, pictures, n)
                 join user_groups own on own.name = $1 join models m on m.name = i.model)
-        select p.id, g.name, p.size_tier, p.rule::text, p.amount::bigint, p.units_max, p.effective_from, f.quote,
-            case when r.units is not null then price_of(p.rule, p.amount, p.units_max, r.units) end, r.n
+        select p.id, g.name, p.size_tier, p.rule::text, p.amount::bigint, p.units_max, p.effective_from, f.quote * r.pictures,
+            case when r.units is not null then price_of_task(p.rule, p.amount, p.units_max, r.units, r.pictures) end, r.n
         from request r cross join lateral price_in_force(r.group_id, r.model_id, r.operation, r.tier, r.at) f
             join prices p on p.id = f.price_id join user_groups g on g.id = p.group_id
         """)

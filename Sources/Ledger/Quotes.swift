@@ -14,14 +14,17 @@ public struct QuoteRequest: Sendable, Hashable {
     public let at: Date?
     /// What it uses, to know what would be settled.
     public let units: Int?
+    /// How many pictures it asks for.
+    public let pictures: Int
 
     /// Describes a request.
-    public init(model: String, operation: TaskOperation, tier: SizeTier, at: Date? = nil, units: Int? = nil) {
+    public init(model: String, operation: TaskOperation, tier: SizeTier, at: Date? = nil, units: Int? = nil, pictures: Int = 1) {
         self.model = model
         self.operation = operation
         self.tier = tier
         self.at = at
         self.units = units
+        self.pictures = pictures
     }
 }
 
@@ -63,6 +66,7 @@ extension PriceLists {
             Parameter(group), Parameter(requests.map(\.model)), Parameter(requests.map(\.operation.rawValue)),
             Parameter(requests.map(\.tier.rawValue)), Parameter(requests.map(\.at)),
             Parameter(requests.map { $0.units.map { Int32(clamping: $0) } }),
+            Parameter(requests.map { Int32(clamping: $0.pictures) }),
         ]
         let found = try await session.query(LedgerStatements.quotes, parameters) { (row) throws(PostgresError) in
             let settled: Int64? = try row.get(8)

@@ -4,6 +4,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTesting
 import Images
 import JobLife
@@ -31,6 +32,7 @@ struct APIFixture: Sendable {
     let moderate: Moderate
     let words: WordWatch
     let refusals: Refusals
+    let epochs: EpochWatch
     let client: any TestClientProtocol
 
     static let submitPath = "/v1/images/generations"
@@ -132,7 +134,8 @@ final class Trouble: Sendable {
 
 /// Runs a test with the API on a fresh database. The pictures' folder goes away afterwards.
 func withAPI(
-    imageWaitSeconds: Double = 60, checkers: [Checker] = [], _ body: @escaping @Sendable (APIFixture) async throws -> Void
+    imageWaitSeconds: Double = 60, checkers: [Checker] = [], overSockets: Bool = false,
+    _ body: @escaping @Sendable (APIFixture) async throws -> Void
 ) async throws {
     let database = try await TestDatabase.fresh()
     let folder = "\(FileManager.default.temporaryDirectory.path)/zimage-api-\(UUID().uuidString)"
@@ -142,6 +145,7 @@ func withAPI(
     let clock = TestClock()
     // Time stands still for the epochs: on a machine that needs seconds for a read, each would be too old at once.
     let start = ContinuousClock.now
+    let epochs = EpochWatch(database.pool, now: { start })
     let trouble = Trouble()
     var logger = Logger(label: "test")
     logger.logLevel = .critical
@@ -157,10 +161,11 @@ func withAPI(
     let dialects = Dialects(
         codes: TaskCode(key: Tenant.secret.bytes(for: .taskCode)), links: links, store: store, nowSeconds: { clock.now })
     var services = APIServices(
-        keys: KeyVerifier(pool, epochs: EpochWatch(pool, now: { start }), secret: Tenant.secret), moderate: moderate, admit: admit,
+        keys: KeyVerifier(pool, epochs: epochs, secret: Tenant.secret), moderate: moderate, admit: admit,
         tasks: TaskQuery(pool), watch: watch,
         cancel: Cancel(pool, queue: TaskQueue(leaseSeconds: 60), closed: { watch.tasksClosed() }),
         models: ModelCatalog(pool),
+        callbackSecrets: { try await CallbackSecrets(secret: Tenant.secret).current(of: $0, in: pool) },
         credits: CreditAccess(pool, codes: RedemptionCodes(key: Tenant.secret.key(for: .redemptionCode))), store: store,
         inputs: inputs, links: links,
         dialects: dialects, egress: EgressRule(),
@@ -172,11 +177,12 @@ func withAPI(
         let watching = Task { await watch.run() }
         defer { watching.cancel() }
         defer { admit.finish() }
-        try await Application(router: router, logger: logger).test(.router) { client in
+        let server = HTTPServerBuilder.http1(configuration: .init(additionalChannelHandlers: [HangUp()]))
+        try await Application(router: router, server: server, logger: logger).test(overSockets ? .live : .router) { client in
             try await body(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, dialects: dialects, clock: clock,
-                    trouble: trouble, watch: watch, moderate: moderate, words: words, refusals: refusals,
+                    trouble: trouble, watch: watch, moderate: moderate, words: words, refusals: refusals, epochs: epochs,
                     client: client))
         }
     }

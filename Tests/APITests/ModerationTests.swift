@@ -61,6 +61,31 @@ import Testing
         }
     }
 
+    @Test func aRefusedPromptHasItsOwnReasonInV3() async throws {
+        try await withAPI { api in
+            let tenant = try await Tenant.make(api.database, requestsPerMinute: 1, burst: 1)
+            let before = try await api.state()
+            let bodies = [
+                ("/v3/async/z-image-turbo", #"{"prompt":"lolicon in the sun"}"#),
+                ("/v3/async/txt2img", #"{"request":{"model_name":"z-image-turbo","prompt":"lolicon in the sun"}}"#),
+                ("/v3/async/z-image-turbo", #"{"prompt":"a nude","extra":{"enable_nsfw_detection":true}}"#),
+            ]
+            for (path, body) in bodies {
+                let reply = try await api.post(path, body, key: tenant.keyText, idempotencyKey: "one")
+                #expect(reply.status == 400, "\(reply.text)")
+                let json = try reply.json()
+                #expect(json["code"] as? Int == 400 && json["reason"] as? String == "ILLEGAL_PROMPT", "\(reply.text)")
+                #expect((json["message"] as? String)?.contains("change the prompt; nothing was charged") == true)
+                let metadata = try #require(json["metadata"] as? [String: Any])
+                #expect(metadata["field"] as? String == "prompt" && metadata["category"] is String)
+            }
+            #expect(try await api.state() == before)
+            #expect(try await counted(api).map { $0[2] } == ["1", "2"])
+            let good = try await api.post("/v3/async/z-image-turbo", #"{"prompt":"a cat"}"#, key: tenant.keyText, idempotencyKey: "one")
+            #expect(good.status == 200, "nothing came of the key, so it is free")
+        }
+    }
+
     @Test func strictWordsAreRefusedOnlyWhereStrictnessWasAskedFor() async throws {
         try await withAPI { api in
             let tenant = try await Tenant.make(api.database)

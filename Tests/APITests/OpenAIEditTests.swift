@@ -124,7 +124,7 @@ import Testing
             .image([UInt8](repeating: 0, count: Limits.inputFileBytesMax + 1), status: 413),
             .file("mask", OpenAI.opaqueMask, param: "mask"), .file("mask", otherSize, param: "mask"), .file("mask", [1], param: "mask"),
             .file("markup", [1], param: "markup"), .file("user", [0xff], param: "user"),
-            .field("n", "2"), .field("n", "one"), .field("stream", "yes"), .field("seed", "0"), .field("strength", "2"),
+            .field("n", "5"), .field("n", "one"), .field("stream", "yes"), .field("seed", "0"), .field("strength", "2"),
             .field("strength", "nan"), .field("background", "transparent"), .field("model", "dall-e-2", status: 404),
         ]
     }

@@ -48,7 +48,8 @@ import Testing
         var wrong: [(param: String?, body: String)] = [
             (nil, ""), (nil, "[]"), (nil, #"{"prompt":"#), ("prompt", "{}"), ("prompt", #"{"prompt":"\#(long)"}"#),
             ("prompt", #"{"prompt":" "}"#), ("prompt", #"{"prompt":7}"#), ("model", OpenAI.body().replacing("z-image-turbo", with: "")),
-            ("model", #"{"prompt":"a","model":5}"#), ("n", OpenAI.body(#","n":2"#)), ("n", OpenAI.body(#","n":0"#)),
+            ("model", #"{"prompt":"a","model":5}"#), ("n", OpenAI.body(#","n":5"#)), ("n", OpenAI.body(#","n":10"#)),
+            ("n", OpenAI.body(#","n":0"#)),
             ("n", OpenAI.body(#","n":"1""#)), ("stream", OpenAI.body(#","stream":"true""#)),
             ("nsfw_check", OpenAI.body(#","nsfw_check":1"#)), ("user", OpenAI.body(#","user":1"#)),
         ]

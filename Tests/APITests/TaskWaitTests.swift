@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import HTTPTypes
+import Keys
 import Queue
 import TestSupport
 import Testing
@@ -108,6 +109,30 @@ import Testing
             #expect(try poll.json()["status"] as? String == "cancelled")
             let stream = try await streamed
             #expect(try events(stream).last?.name == "cancelled")
+        }
+    }
+
+    @Test func aKeyThatIsRevokedEndsItsStreamAndNoOther() async throws {
+        try await withAPI { api in
+            let tenant = try await Tenant.make(api.database)
+            let leaked = try await Tenant.make(api.database)
+            let id = try await api.submitted(tenant.keyText)
+            async let other = api.send(.get, "/v1/tasks/\(id)", key: tenant.keyText, headers: Self.stream)
+            try await api.waiting(1)
+            async let revoked = api.send(.get, "/v1/tasks/\(id)", key: leaked.keyText, headers: Self.stream)
+            try await api.waiting(2)
+            #expect(try await KeyIssuer.revoke(leaked.keyID, in: api.database.pool))
+            // What a node does every second and with each notification.
+            try await api.epochs.refresh()
+            let ended = try await revoked
+            let last = try #require(try events(ended).last)
+            #expect(last.name == "error")
+            #expect((last.data["error"] as? [String: Any])?["type"] as? String == "authentication_error", "\(ended.text)")
+            try await api.finish { _ in .completed(images: []) }
+            let text = try await other.text
+            #expect(text.contains("event: completed\n"))
+            // The other stream is older, so the revoked one did not last until it was time for a comment.
+            #expect(!text.contains("\n: "), "\(text)")
         }
     }
 

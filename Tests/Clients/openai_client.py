@@ -119,6 +119,12 @@ with open(f"{folder}/picture.png", "rb") as picture:
         assert [event.type for event in stream] == ["image_edit.completed"]
 print("edit stream")
 
+several = generate(n=3, response_format="b64_json", size="512x512").data
+assert len({image.b64_json for image in several}) == 3, "three pictures"
+with generate(n=2, stream=True, size="512x512") as stream:
+    assert [event.type for event in stream] == ["image_generation.completed"] * 2
+print("several")
+
 assert [model.id for model in client.models.list()] == ["z-image-turbo"]
 assert client.models.retrieve("z-image-turbo").object == "model"
 print("models")
@@ -129,7 +135,7 @@ poor = openai.OpenAI(base_url=base_url, api_key=poor_key)
 error = fails(openai.RateLimitError, lambda: poor.images.generate(prompt="a"), code="insufficient_quota", status_code=429)
 assert error.response.headers["x-should-retry"] == "false"
 fails(openai.BadRequestError, lambda: generate(size="100x100"), param="size")
-fails(openai.BadRequestError, lambda: generate(n=2), param="n")
+fails(openai.BadRequestError, lambda: generate(n=5), param="n")
 fails(openai.BadRequestError, lambda: generate(prompt="x" * 2001), param="prompt")
 fails(openai.BadRequestError, lambda: edit(image=b"no picture"), param="image")
 fails(openai.BadRequestError, lambda: generate(size="100x100", stream=True), param="size")

@@ -54,6 +54,23 @@ import Testing
                 == #"{"prompt":"a","size":null,"width":1024,"height":1024,"seed":7,"format":"webp","nsfw_check":true}"#)
     }
 
+    @Test func severalPicturesAreStoredAndEachIsARequestOfItsOwn() throws {
+        var request = ImageRequest(
+            prompt: "a", sizeText: nil, size: .standard, seed: Limits.seeds.upperBound - 1, format: .webp, nsfwCheck: true, pictures: 4)
+        #expect(request.storedText.hasSuffix(#""nsfw_check":true,"n":4}"#))
+        let read = try JSONDecoder().decode(ImageRequest.self, from: Data(request.storedText.utf8))
+        #expect(read == request && read.pictures == 4)
+        let alone = (0..<4).map { request.alone($0) }
+        #expect(alone.map(\.seed) == [Limits.seeds.upperBound - 1, Limits.seeds.upperBound, 1, 2], "from the last seed to the first")
+        #expect(alone.allSatisfy { $0.pictures == 1 && !$0.storedText.contains(#""n""#) })
+        request.pictures = 1
+        #expect(request == alone[0] && !request.storedText.contains(#""n""#))
+        for seed in [0, Int64.max] {
+            let odd = ImageRequest(prompt: "a", sizeText: nil, size: .standard, seed: seed, format: .webp, nsfwCheck: false, pictures: 2)
+            #expect(odd.alone(0).seed == seed && Limits.seeds.contains(odd.alone(1).seed))
+        }
+    }
+
     @Test func inputsReadBackExactly() throws {
         let url = InputPicture.url("https://example.com/\"a\"?b=\\c"), stored = InputPicture.stored("2/input-0.png")
         for strength in [0, 1, 0.1, 1 / 3, 1e-9, .leastNonzeroMagnitude, (0.6).nextUp, (1.0).nextDown] as [Double] {

@@ -115,6 +115,32 @@ import Testing
         }
     }
 
+    /// Two bodies do not fit into the budget together. While the first one hangs the others are put back untried, and
+    /// small ones go out.
+    @Test func largeBodiesAreInMemoryFewAtATime() async throws {
+        let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
+        for _ in 0..<3 { _ = try await closedTask(database, callbackURL: customer.url("/hang"), pictureBytes: 600) }
+        _ = try await closedTask(database, of: "other", callbackURL: customer.url("/200"))
+        try await announcing(database, trusting: customer, places: 64, pictureBytesMax: 1000) {
+            #expect(try await Set([customer.nextSeen().path, customer.nextSeen().path]) == ["/hang", "/200"])
+            let sql = """
+                select count(*) filter (where taken = 0 and next_at > created_at + interval '0.5 s'), count(*) filter (where taken = 1)
+                from callbacks where url like '%hang' and attempts = 0
+                """
+            try await eventually { try await database.rows(sql) == [["2", "1"]] }
+        }
+    }
+
+    @Test func largeBodiesAllArriveInTheEnd() async throws {
+        let (database, customer) = try await (TestDatabase.fresh(), TLSCustomer())
+        for bytes in [600, 600, 5000] { _ = try await closedTask(database, callbackURL: customer.url("/200"), pictureBytes: bytes) }
+        try await announcing(database, trusting: customer, places: 64, pictureBytesMax: 1000) {
+            try await eventually { try await database.number("select count(*) from callbacks where state = 'delivered'") == 3 }
+            let tries = try await database.rows("select attempts, deliveries, taken from callbacks")
+            #expect(tries == Array(repeating: ["1", "1", "0"], count: 3), "to be put back is no try")
+        }
+    }
+
     /// The receiver of one account never answers. Its callbacks take no more places than one account may have, on two nodes
     /// together, and another account's callback arrives while they hang.
     @Test func aReceiverThatHangsHoldsUpNobodyElse() async throws {

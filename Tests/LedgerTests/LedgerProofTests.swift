@@ -40,6 +40,9 @@ extension LedgerSuites {
                 sql: "update tasks set price_id = (select id from prices where operation = 'edit') where id = <C>",
                 found: ["tasks_equal_prices: task <C>"]),
             Tampering(sql: "update tasks set price_id = 424242 where id = <R>", found: ["tasks_equal_prices: task <R>"]),
+            Tampering(sql: "update tasks set pictures = 2 where id = <C>", found: ["tasks_equal_prices: task <C>"]),
+            Tampering(
+                sql: "update tasks set request = request || '{\"n\": 2}' where id = <R>", found: ["tasks_equal_prices: task <R>"]),
             Tampering(
                 sql: "update tasks set created_at = '1999-01-01' where id = <P>",
                 found: ["tasks_equal_prices: task <P>", "quotas_equal_tasks: cap <Q> of account <A>"]),

@@ -86,15 +86,16 @@ private struct Simulation {
         for id in ids {
             let tenant = tenants.randomElement(using: &random)!
             let isLarge = chance(30)
+            let pictures = chance(25) ? Int.random(in: 2...4, using: &random) : 1
             var key = chance(50) ? "key \(Int.random(in: 0..<30, using: &random))" : nil
             // A batch never holds a key twice: the batcher sees to that.
             if let used = key, !keys.insert("\(tenant.walletID) \(used)").inserted { key = nil }
             let fingerprint: UInt8 = chance(90) ? 1 : 2
-            let submission = tenant.submission(idempotencyKey: key, fingerprint: [fingerprint])
+            let submission = tenant.submission(idempotencyKey: key, fingerprint: [fingerprint]).changed(pictures: pictures)
             batch.append(isLarge ? submission.changed(side: 1536) : submission)
             expected.append(
                 model.submit(
-                    id: id.value, wallet: tenant.walletID, quote: isLarge ? 40_000 : 26_000,
+                    id: id.value, wallet: tenant.walletID, quote: (isLarge ? 40_000 : 26_000) * Int64(pictures),
                     perUnit: isLarge ? 2_000 : nil, key: key, fingerprint: fingerprint))
         }
         // Now and then the answer is lost, and the batch is sent again with the same numbers.

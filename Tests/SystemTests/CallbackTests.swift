@@ -48,6 +48,9 @@ extension SystemTests {
                 let stranger = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
                 #expect(try await !RealClients.verifies(seen, secret: stranger, in: site))
 
+                let own = try await node.send("GET", "/v1/callback-secret", key: key)
+                #expect(own.text == #"{"object":"callback_secret","secrets":[{"secret":"\#(old)","ends_at":null}]}"#)
+
                 let both = try await secrets(site, "rotate --overlap 24h --reason leaked")
                 #expect(both.count == 2 && both.last == old && both.first != old)
                 let during = try await again(seen, site, customer)

@@ -8,9 +8,10 @@ extension SystemTests {
     @Suite struct CrashPointTests {
         /// Doors of money and queue, at which a node dies on a later visit too.
         private static let doors = ["admit_tasks", "claim_tasks", "close_tasks"]
-        /// A node's, but not in a trial: the embedded database's watch, the secret of a new installation, and a question that
-        /// is asked only after a checker refused a picture and only read.
-        private static let elsewhere = ["ping", "secret_file", "moderation_picture_key"]
+        /// A node's, but not in a trial: the embedded database's watch, the secret of a new installation, a question that is
+        /// asked only after a checker refused a picture and only read, and a callback that is put back untried, which is due
+        /// again by itself.
+        private static let elsewhere = ["ping", "secret_file", "moderation_picture_key", "callback_put_back"]
         /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
         /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, `KEY` a
         /// key, `SHEET` a price list, `WORD` a rule of the word list, and `ROUTE` the operation of a route.

@@ -23,11 +23,11 @@ extension SystemTests {
                 let outcome = try await RealClients.run("openai_client.py", arguments, in: site)
                 #expect(outcome.isSuccess, "\(outcome.output)\(outcome.error)")
                 #expect(outcome.output.split(separator: "\n").last == "errors")
-                // url, b64_json, webp, stream, idempotency, edit, inpaint and the edit's stream: one task each.
-                #expect(try await site.number("select count(*) from tasks where state = 'completed'") == 8)
-                #expect(try await site.number("select count(*) from tasks") == 8, "no refusal and no retry made a task")
+                // url, b64_json, webp, stream, idempotency, edit, inpaint, the edit's stream, several and their stream: one task each.
+                #expect(try await site.number("select count(*) from tasks where state = 'completed'") == 10)
+                #expect(try await site.number("select count(*) from tasks") == 10, "no refusal and no retry made a task")
                 #expect(try await site.rows("select operation::text, count(*)::text from tasks group by 1 order by 1") == [
-                    ["edit", "2"], ["generate", "5"], ["inpaint", "1"],
+                    ["edit", "2"], ["generate", "7"], ["inpaint", "1"],
                 ])
                 let files = try ["generated", "edited", "inpainted"].map {
                     try Data(contentsOf: URL(fileURLWithPath: "\(site.folder)/\($0).png"))

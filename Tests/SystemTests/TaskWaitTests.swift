@@ -31,6 +31,25 @@ extension SystemTests {
             }
         }
 
+        @Test func aRevokedKeyEndsItsStreamAndNoOther() async throws {
+            try await Site.with { site in
+                try await site.makeAccount("acme", credits: "1")
+                let (key, leaked) = (try await site.issueKey("acme"), try await site.issueKey("acme", "--name leaked"))
+                let node = try await Node.start(site, roles: "api")
+                let id = try await node.submit(key).taskID()
+                let other = try EventStream(node, task: id, key: key)
+                try await eventually("the first event") { other.text.contains("event: progress") }
+                let stream = try EventStream(node, task: id, key: leaked)
+                try await eventually("the first event of the leaked key") { stream.text.contains("event: progress") }
+                let number = try await site.number("select id from api_keys where name = 'leaked'")
+                try await site.mustRun("key revoke \(number)")
+                try await eventually("the end of the stream") { stream.isClosed }
+                #expect(stream.text.contains("event: error\ndata: ") && stream.text.contains("authentication_error"), "\(stream.text)")
+                #expect(!other.isClosed && !other.text.contains(": the task goes on"), "\(other.text)")
+                #expect(await node.stop() == .exited(0))
+            }
+        }
+
         @Test func aCancelledTaskIsStoppedOnAnotherNode() async throws {
             try await Site.with { site in
                 try await site.makeAccount("acme", credits: "1")

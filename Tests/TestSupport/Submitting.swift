@@ -92,9 +92,10 @@ extension TestDatabase {
 extension Submission {
     /// The same request with other values.
     public func changed(
-        keyID: Int64? = nil, side: Int? = nil, model: String? = nil, callbackURL: String? = nil
+        keyID: Int64? = nil, side: Int? = nil, model: String? = nil, callbackURL: String? = nil, pictures: Int? = nil
     ) -> Submission {
         var image = image
+        if let pictures { image.pictures = pictures }
         if let side { (image.width, image.height, image.sizeText) = (side, side, "\(side)x\(side)") }
         return Submission(
             keyID: keyID ?? self.keyID, walletID: walletID, model: model ?? self.model, operation: operation,

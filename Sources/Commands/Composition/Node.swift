@@ -53,10 +53,7 @@ struct Node {
         let words = WordWatch(pool)
         let (secret, providers) = try await database.whenAvailable(waitingAtMost: settings.databaseWaitSeconds, logger) {
             let secret = try await Self.prepare(settings, database, words)
-            let providers = Self.providers(settings, pool, secret, providerTransfers)
-            // Before any task is claimed: without its providers it would be the sandbox's.
-            for trouble in try await providers.refresh() { logger.warning("\(trouble)") }
-            return (secret, providers)
+            return (secret, try await Self.providers(settings, pool, secret, providerTransfers, logger))
         }
         let nowSeconds: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
 
@@ -100,6 +97,7 @@ struct Node {
             tasks: TaskQuery(pool), watch: watch,
             cancel: Cancel(pool, queue: queue, closed: closed),
             models: ModelCatalog(pool),
+            callbackSecrets: { try await CallbackSecrets(secret: secret).current(of: $0, in: pool) },
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             inputs: intake,
             links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
@@ -121,12 +119,15 @@ struct Node {
         return secret
     }
 
+    /// Read before any task is claimed: without its providers it would be the sandbox's.
     private static func providers(
-        _ settings: Settings, _ pool: ConnectionPool, _ secret: ServiceSecret, _ transfers: Transfers
-    ) -> ProviderWatch {
+        _ settings: Settings, _ pool: ConnectionPool, _ secret: ServiceSecret, _ transfers: Transfers, _ logger: Logger
+    ) async throws -> ProviderWatch {
         let access = ProviderAccess(
             transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: settings.crashPoints?.watch)
-        return ProviderWatch(pool, key: secret.key(for: .providerSecret)) { ProviderKind.provider($0, access) }
+        let providers = ProviderWatch(pool, key: secret.key(for: .providerSecret)) { ProviderKind.provider($0, access) }
+        for trouble in try await providers.refresh() { logger.warning("\(trouble)") }
+        return providers
     }
 
     private static func sandbox(_ settings: Settings) -> any ImageProvider {
@@ -191,7 +192,7 @@ struct Node {
 
     /// A connection that is silent for this long, or whose headers are larger, is closed.
     private static let connectionLimits = HTTP1Channel.Configuration(
-        idleTimeout: .seconds(75),
+        additionalChannelHandlers: [HangUp()], idleTimeout: .seconds(75),
         httpDecoderConfiguration: .init(
             maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100))
 

@@ -16,12 +16,15 @@ struct PriceQuote: OfficeCommand {
     @Option(help: "The picture's size, such as 1024x1024 or 16:9.") var size = "1024x1024"
     @Option(help: "The date of the request, such as 2026-12-31; now when absent.") var at: String?
     @Option(parsing: .unconditional, help: "Seconds or tokens used, to show what would be settled.") var units: Int?
+    @Option(parsing: .unconditional, help: "Pictures of the request, 1 to 4.") var pictures = 1
     @OptionGroup var output: OutputOptions
 
     func run(in office: Office) async throws {
+        guard Limits.pictures.contains(pictures) else { throw CommandError("--pictures must be 1 to 4, not \(pictures)") }
         let request = QuoteRequest(
             model: model, operation: try TaskOperation(option: "--operation", operation), tier: try pixels().tier,
-            at: try at.map(parseDate), units: units)
+            at: try at.map(parseDate), units: units,
+            pictures: pictures)
         if let units, !(0...Int(Int32.max)).contains(units) { throw CommandError("--units must be 0 to \(Int32.max), not \(units)") }
         let group = try await groupName(in: office)
         guard try await PriceLists().models([model], in: office.pool).contains(model) else {
@@ -35,10 +38,12 @@ struct PriceQuote: OfficeCommand {
         let returned = quote.settled.map { Credits(micro: quote.reserved.micro - $0.micro) }
         if output.json { return Output.write(json(group, request, quote, returned).text) }
         var table = Table(
-            ("GROUP", .left), ("MODEL", .left), ("OPERATION", .left), ("SIZE", .left), ("VERSION", .right), ("LIST", .left),
+            ("GROUP", .left), ("MODEL", .left), ("OPERATION", .left), ("SIZE", .left), ("PICTURES", .right),
+            ("VERSION", .right), ("LIST", .left),
             ("PRICE", .left), ("SINCE", .left), ("RESERVED", .right), ("SETTLED", .right), ("RETURNED", .right))
         table.add(
-            group, model, operation, "\(size) (\(request.tier.rawValue))", String(quote.version), quote.group,
+            group, model, operation, "\(size) (\(request.tier.rawValue))", String(pictures), String(quote.version),
+            quote.group,
             quote.terms.text, Output.time(quote.from), quote.reserved.description, quote.settled?.description ?? "-",
             returned?.description ?? "-")
         Output.write(table.text)
@@ -69,7 +74,7 @@ struct PriceQuote: OfficeCommand {
         .object(
             [
                 ("group", .string(group)), ("model", .string(model)), ("operation", .string(operation)), ("size", .string(size)),
-                ("size_tier", .string(request.tier.rawValue)),
+                ("size_tier", .string(request.tier.rawValue)), ("pictures", .int(Int64(pictures))),
             ] + quote.members + [("returned", .optional(returned?.description))])
     }
 }

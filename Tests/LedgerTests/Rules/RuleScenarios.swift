@@ -63,8 +63,8 @@ struct RuleScenario {
     }
 
     private func reservation() async throws -> [String] {
-        try await database.admitted([acme.submission()])
-        return expect("credits", try await credits(), [234_000, 26_000, 0])
+        try await database.admitted([acme.submission(), acme.submission().changed(pictures: 3)])
+        return expect("credits", try await credits(), [156_000, 104_000, 0])
     }
 
     /// Credit for ten, asked for sixty times over four connections.

@@ -37,6 +37,7 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
     private static let queue = "0005_tasks_queue.sql"
     private static let admit = "0007_admit_tasks.sql"
     private static let close = "0008_run_and_close_tasks.sql"
+    private static let pictures = "0014_pictures.sql"
 
     private static func replace(_ file: String, _ text: String, _ by: String) -> Replacement {
         Replacement(file: file, text: text, by: by)
@@ -51,6 +52,9 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
         ]),
         BrokenBuild(.reservedWithTask, "a task without its reservation", [
             replace(admit, "w_taken[r.wi] := w_taken[r.wi] + r.quote;", "null;")
+        ]),
+        BrokenBuild(.reservedWithTask, "the pictures after the first are not reserved", [
+            replace(pictures, "q.quote * i.pictures quote,", "q.quote,")
         ]),
         BrokenBuild(.neverOverspent, "the balance is not looked at", [
             replace(admit, "elsif w_available[r.wi] < r.quote then", "elsif false then"),
@@ -71,7 +75,7 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
         ]),
         BrokenBuild(.settleWithinReservation, "units beyond the most are charged", [
             replace(
-                close, "else least(t.reserved, price_of(p.rule, p.amount, p.units_max, e.units)) end settled",
+                pictures, "else least(t.reserved, price_of_task(p.rule, p.amount, p.units_max, e.units, t.pictures)) end settled",
                 "else p.amount * greatest(e.units, 0) end settled"),
             replace(queue, "check (settled between 0 and reserved)", "check (settled >= 0)"),
         ]),

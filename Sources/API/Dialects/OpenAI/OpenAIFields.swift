@@ -14,6 +14,7 @@ struct OpenAIFields: Decodable {
     let format: ImageFormat
     let isLinkWanted: Bool
     let stream: Bool
+    let pictures: Int
 
     private enum CodingKeys: String, CodingKey {
         case model, prompt, size, seed, strength, quality, style, background, moderation, user, stream, n, markup
@@ -52,9 +53,7 @@ struct OpenAIFields: Decodable {
         _ = try fields.field(.safetyIdentifier, String.self, "a string")
         try fields.range(.outputCompression, 0...100)
         try fields.range(.partialImages, 0...3)
-        if let count = try fields.field(.n, Int64.self, "1"), count != 1 {
-            throw APIError.invalid("n", "n must be 1: send one request for each picture, at the same time if you like.")
-        }
+        pictures = try Fields.pictures(try fields.field(.n, Int64.self, "an integer from 1 to 4"))
         if fields.contains(.markup), try !fields.decodeNil(forKey: .markup) {
             throw APIError.invalid("markup", "markup is not supported: send a mask, whose transparent pixels are edited.")
         }

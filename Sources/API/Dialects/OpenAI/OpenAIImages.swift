@@ -9,7 +9,7 @@ import Reports
 /// `POST /openai/v1/images/generations` and `POST /openai/v1/images/edits`: requests that wait for their picture, or get it
 /// as the last event of a stream.
 ///
-/// A caller who hangs up does not stop the task: it goes on and is charged when it succeeds, and whoever repeats the request
+/// A caller who hangs up stops the wait and not the task: it goes on and is charged when it succeeds, and whoever repeats the request
 /// with the same `Idempotency-Key` gets its picture.
 struct OpenAIImages {
     let services: APIServices
@@ -17,14 +17,14 @@ struct OpenAIImages {
     let links: SignedLinks
 
     func add(to router: Router<APIContext>) {
-        router.post("/openai/v1/images/generations") { request, _ in
-            try await answer(request, .generation) { body in
+        router.post("/openai/v1/images/generations") { request, context in
+            try await answer(request, context, .generation) { body in
                 let asked = try OpenAIRequest(Fields.decode(OpenAIFields.self, from: Data(body.readableBytesView)))
                 return (asked, asked.checked(size: asked.size ?? .standard))
             }
         }
-        router.post("/openai/v1/images/edits") { request, _ in
-            try await answer(request, .edit) { body in
+        router.post("/openai/v1/images/edits") { request, context in
+            try await answer(request, context, .edit) { body in
                 let edit = try OpenAIEdit.read(Array(body.readableBytesView), contentType: request.headers[.contentType])
                 return try await checked(edit)
             }
@@ -43,7 +43,7 @@ struct OpenAIImages {
     }
 
     private func answer(
-        _ request: Request, _ route: OpenAIResult.Route,
+        _ request: Request, _ context: APIContext, _ route: OpenAIResult.Route,
         read: (ByteBuffer) async throws -> (OpenAIRequest, CheckedRequest)
     ) async throws -> Response {
         var asked: OpenAIRequest?
@@ -59,7 +59,8 @@ struct OpenAIImages {
         } catch { throw try await failure(ofSubmit: error, request, model: asked?.model) }
         guard let asked else { preconditionFailure("a request that was accepted has been read") }
         let wait = OpenAIWait(
-            services: services, id: accepted.task.id, idText: tasks.idText(accepted.task.id, accepted.task.createdAt))
+            services: services, wait: await TaskWait(services.watch, context), id: accepted.task.id,
+            idText: tasks.idText(accepted.task.id, accepted.task.createdAt))
         var headers = accepted.headers
         headers[.taskID] = wait.idText
         if asked.fields.stream { return stream(wait, asked, route, headers) }
@@ -79,34 +80,46 @@ struct OpenAIImages {
         headers[.cacheControl] = "no-store"
         let body = ResponseBody { writer in
             let deadline = wait.deadline
-            var event = await self.event(wait, until: deadline, asked, route)
-            while event == nil {
+            var end = await self.end(wait, until: deadline, asked)
+            while end == nil {
                 // Throws when the caller has hung up.
                 try await writer.write(ByteBuffer(string: ": waiting\n\n"))
-                event = await self.event(wait, until: deadline, asked, route)
+                end = await self.end(wait, until: deadline, asked)
             }
-            try await writer.write(ByteBuffer(bytes: event ?? []))
+            // One after the other, so that one picture is in memory at a time.
+            for index in 0..<((try? end?.get().eventCount) ?? 1) {
+                guard let end else { break }
+                let event = await self.event(index, end, wait, route)
+                try await writer.write(event.bytes)
+                if event.isError { break }
+            }
             try await writer.finish(nil)
         }
         return Response(status: .ok, headers: headers, body: body)
     }
 
-    /// The event that ends a stream, as it is sent; nil while there is none.
-    private func event(
-        _ wait: OpenAIWait, until deadline: ContinuousClock.Instant, _ asked: OpenAIRequest, _ route: OpenAIResult.Route
-    ) async -> [UInt8]? {
-        let name: String
-        let data: JSON
+    /// How a wait ended; nil while it has not.
+    private func end(
+        _ wait: OpenAIWait, until deadline: ContinuousClock.Instant, _ asked: OpenAIRequest
+    ) async -> Result<OpenAIResult, any Error>? {
         do {
             guard let task = try await wait.look(until: deadline) else { return nil }
-            let result = try OpenAIResult(task, quality: asked.fields.quality)
-            data = try await result.completed(route, services.store)
-            name = "\(route.rawValue).completed"
-        } catch {
-            name = "error"
-            data = OpenAIErrors.json(wait.failure(error))
-        }
-        return Array("event: \(name)\ndata: ".utf8) + data.bytes + [10, 10]
+            return .success(try OpenAIResult(task, quality: asked.fields.quality))
+        } catch { return .failure(error) }
+    }
+
+    /// An event after the end of a wait, as it is sent: one for each picture, or one error, after which there is nothing.
+    private func event(
+        _ index: Int, _ end: Result<OpenAIResult, any Error>, _ wait: OpenAIWait, _ route: OpenAIResult.Route
+    ) async -> (bytes: ByteBuffer, isError: Bool) {
+        do {
+            let data = try await end.get().completed(index, route, services.store)
+            return (Self.event("\(route.rawValue).completed", data), false)
+        } catch { return (Self.event("error", OpenAIErrors.json(wait.failure(error))), true) }
+    }
+
+    private static func event(_ name: String, _ data: JSON) -> ByteBuffer {
+        ByteBuffer(bytes: Array("event: \(name)\ndata: ".utf8) + data.bytes + [10, 10])
     }
 
     /// What became of a request that made no task, as far as anybody knows.

@@ -41,13 +41,13 @@ struct OpenAIRequest {
     func checked(size: ImageSize, inputs: ImageInputs? = nil, also: [(String, JSON)] = []) -> CheckedRequest {
         let image = ImageRequest(
             prompt: prompt, sizeText: fields.size, size: size, seed: seed ?? Int64.random(in: Limits.seeds),
-            format: fields.format, nsfwCheck: fields.nsfwCheck, inputs: inputs)
+            format: fields.format, nsfwCheck: fields.nsfwCheck, inputs: inputs, pictures: fields.pictures)
         return CheckedRequest(
             model: model, image: image, callbackURL: nil,
             canonical: [
                 ("model", .string(model)), ("prompt", .string(prompt)), ("size", .optional(fields.size)),
                 ("seed", seed.map(JSON.int) ?? .null), ("nsfw_check", .bool(fields.nsfwCheck)),
                 ("output_format", .string(fields.format.rawValue)),
-            ] + also)
+            ] + Fields.canonical(pictures: fields.pictures) + also)
     }
 }

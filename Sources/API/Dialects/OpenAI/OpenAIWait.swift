@@ -11,6 +11,7 @@ struct OpenAIWait {
     private static let partSeconds = 15
 
     let services: APIServices
+    let wait: TaskWait
     let id: TaskID
     /// As the customer can query it.
     let idText: String
@@ -27,8 +28,8 @@ struct OpenAIWait {
     /// The task when it has ended; nil after a part of the time.
     func look(until deadline: ContinuousClock.Instant) async throws -> TaskView? {
         let left = min(ContinuousClock.now.duration(to: deadline), .seconds(Self.partSeconds))
-        guard left > .zero, !TaskWatch.nodeIsStopping else { throw unfinished }
-        return try await services.watch.task(id, atMost: left, where: { $0.state.isFinal })
+        guard left > .zero, !wait.isOver else { throw unfinished }
+        return try await wait.task(id, atMost: left, where: { $0.state.isFinal })
     }
 
     private var unfinished: APIError {

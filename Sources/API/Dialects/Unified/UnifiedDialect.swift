@@ -17,6 +17,7 @@ struct UnifiedDialect: Dialect {
         UnifiedTaskList(services: services, tasks: tasks).add(to: router)
         UnifiedModels(services: services).add(to: router)
         UnifiedCredits(services: services, tasks: tasks).add(to: router)
+        UnifiedCallbackSecret(services: services).add(to: router)
     }
 
     func id(_ text: String) -> (id: TaskID, createdSeconds: Int64?)? { tasks.id(text).map { ($0.id, $0.createdSeconds) } }

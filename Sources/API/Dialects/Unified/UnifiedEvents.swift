@@ -13,10 +13,14 @@ struct UnifiedEvents: Sendable {
     private static let commentSeconds = 15
     /// After this long the client may connect again.
     private static let secondsMax = 600
+    /// How often the key is looked at: a revoked one must stop within two seconds, of which the node needs up to one to
+    /// learn of it. It costs no query while nobody's rights change.
+    private static let keyCheckMilliseconds = 500
 
     let lookup: UnifiedLookup
     let request: Request
     let requestID: String
+    let wait: TaskWait
 
     static func areWanted(_ request: Request) -> Bool {
         request.headers[.accept]?.lowercased().split(separator: ",").contains {
@@ -46,17 +50,33 @@ struct UnifiedEvents: Sendable {
         let deadline = ContinuousClock.now + .seconds(Self.secondsMax)
         var seen = task
         try await writer.write(event(seen))
-        while !seen.state.isFinal, !TaskWatch.nodeIsStopping {
+        while !seen.state.isFinal, !wait.isOver {
             let left = min(deadline - .now, .seconds(Self.commentSeconds))
             guard left > .zero else { break }
-            let (state, progress) = (seen.state, seen.progress)
-            let changed = try await lookup.services.watch.task(seen.id, atMost: left) {
-                $0.state != state || $0.progress != progress
-            }
-            try await KeyedRequest.$current.withValue(keyed) { try await checkKey() }
+            let changed = try await KeyedRequest.$current.withValue(keyed) { try await change(of: seen, atMost: left) }
             if let changed { seen = changed }
             try await writer.write(changed.map(event) ?? Self.comment)
         }
+    }
+
+    /// The task when it is no longer as it was; nil after the time.
+    /// - Throws: when the key stops meanwhile.
+    private func change(of seen: TaskView, atMost duration: Duration) async throws -> TaskView? {
+        let changed = try await withThrowingTaskGroup(of: TaskView?.self) { group in
+            group.addTask {
+                try await wait.task(seen.id, atMost: duration) { $0.state != seen.state || $0.progress != seen.progress }
+            }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: .milliseconds(Self.keyCheckMilliseconds))
+                    try await checkKey()
+                }
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+        try await checkKey()
+        return changed
     }
 
     /// A key that was revoked while the stream runs ends it. Whether it was cannot be known while the database is away.

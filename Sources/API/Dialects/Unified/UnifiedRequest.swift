@@ -9,6 +9,7 @@ struct UnifiedRequest {
     let size: ImageSize
     let seed: Int64?
     let nsfwCheck: Bool
+    let pictures: Int
     let callbackURL: String?
     /// A URL or a data URI, as it was written; `InputIntake` checks it and the two below.
     let image: String?
@@ -28,9 +29,7 @@ struct UnifiedRequest {
         image = wire.image
         mask = wire.mask
         strength = wire.strength
-        guard wire.count ?? 1 == 1 else {
-            throw .invalid("n", "n must be 1: a task makes one picture; send a request for each picture that you want.")
-        }
+        pictures = try Fields.pictures(wire.count)
     }
 
     private static func size(_ text: String?) throws(APIError) -> ImageSize {
@@ -54,14 +53,14 @@ struct UnifiedRequest {
             model: model,
             image: ImageRequest(
                 prompt: prompt, sizeText: sizeText, size: size, seed: seed ?? Int64.random(in: Limits.seeds), format: .webp,
-                nsfwCheck: nsfwCheck),
+                nsfwCheck: nsfwCheck, pictures: pictures),
             callbackURL: callbackURL,
             canonical: [
                 ("model", .string(model)), ("prompt", .string(prompt)), ("size", .optional(sizeText)),
                 ("seed", seed.map(JSON.int) ?? .null), ("nsfw_check", .bool(nsfwCheck)), ("callback_url", .optional(callbackURL)),
                 ("image_url", .optional(image)), ("mask", .optional(mask)),
                 ("strength", strength.map { .raw("\($0)") } ?? .null),
-            ])
+            ] + Fields.canonical(pictures: pictures))
     }
 }
 
@@ -97,6 +96,6 @@ private struct Wire: Decodable {
         image = try fields.field(.image, String.self, "a string: an https URL or a data URI")
         mask = try fields.field(.mask, String.self, "a string: an https URL or a data URI")
         strength = try fields.field(.strength, Double.self, "a number from 0 to 1")
-        count = try fields.field(.count, Int64.self, "1")
+        count = try fields.field(.count, Int64.self, "an integer from 1 to 4")
     }
 }

@@ -19,7 +19,7 @@ struct UnifiedRoutes {
     func add(to router: Router<APIContext>) {
         router.post("/v1/images/generations") { request, _ in try await submit(request) }
         router.get("/v1/tasks/{id}") { request, context in
-            try await query(request, id: context.parameters.require("id"), requestID: context.id)
+            try await query(request, id: context.parameters.require("id"), context)
         }
     }
 
@@ -34,15 +34,17 @@ struct UnifiedRoutes {
         return .json(tasks.accepted(accepted.task, model: accepted.request.model), headers: accepted.headers)
     }
 
-    private func query(_ request: Request, id text: String, requestID: String) async throws -> Response {
+    private func query(_ request: Request, id text: String, _ context: APIContext) async throws -> Response {
         let caller = try await request.caller(services.keys)
         let wait = try request.wholeNumber("wait", Self.waitSeconds, "seconds") ?? 0
         var task = try await lookup.task(text, caller)
         if UnifiedEvents.areWanted(request) {
-            return try UnifiedEvents(lookup: lookup, request: request, requestID: requestID).response(task)
+            return try UnifiedEvents(
+                lookup: lookup, request: request, requestID: context.id, wait: await TaskWait(services.watch, context)
+            ).response(task)
         }
         if wait > 0, !task.state.isFinal {
-            let ended = try await services.watch.task(task.id, atMost: .seconds(wait)) { $0.state.isFinal }
+            let ended = try await TaskWait(services.watch, context).task(task.id, atMost: .seconds(wait)) { $0.state.isFinal }
             // After the time it is told how far the task is by then.
             if let ended { task = ended } else { task = try await lookup.task(text, caller) }
         }
