@@ -43,7 +43,9 @@ public enum ProvidersStatements {
             timeout_seconds, deadline_seconds, created_at
         from providers where name = $1 for no key update
         """)
-    static let models = Statement("provider_models", "select id, name from models order by name limit 1000")
+    /// The one that is asked for comes first, if there is one of that name; the others are for advice.
+    static let models = Statement(
+        "provider_models", "select id, name from models order by name is distinct from $1::text, name limit 50")
     static let group = Statement("provider_group", "select id from user_groups where name = $1")
     static let setRoute = Statement(
         "provider_route_set",

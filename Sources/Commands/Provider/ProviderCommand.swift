@@ -21,10 +21,6 @@ func unknownProvider(_ name: String) -> CommandError {
     CommandError("there is no provider '\(name)': see `zadmin provider list`")
 }
 
-func unknownModel(_ known: [String]) -> CommandError {
-    CommandError("there is no such model: there are \(known.joined(separator: ", "))")
-}
-
 /// Does what the book may refuse, and says what to do then.
 func advised<Answer>(_ provider: String, _ work: () async throws -> Answer) async throws -> Answer {
     do { return try await work() } catch let error as ProviderBookError {
@@ -36,7 +32,7 @@ func advised<Answer>(_ provider: String, _ work: () async throws -> Answer) asyn
             throw CommandError("there are \(ProviderBook.providersMax) providers: change one with `zadmin provider update`")
         case .tooManyRoutes:
             throw CommandError("there are \(ProviderBook.routesMax) routes: remove some with `zadmin route remove`")
-        case .unknownModel(let known): throw unknownModel(known)
+        case .unknownModel(let known): throw CommandError("there is no such model: there are \(known.joined(separator: ", "))")
         case .unknownGroup: throw CommandError("there is no such group: see `zadmin group list`")
         case .unknownRoute: throw CommandError("the provider '\(provider)' has no such route: see `zadmin route list`")
         }

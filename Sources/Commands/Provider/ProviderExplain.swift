@@ -17,8 +17,7 @@ struct ProviderExplain: OfficeCommand {
     func run(in office: Office) async throws {
         try await requireGroup(group, in: office.pool)
         let book = try await office.providers()
-        let known = try await book.models(in: office.pool)
-        guard known.contains(model) else { throw unknownModel(known) }
+        try await advised("") { try await book.requireModel(model, in: office.pool) }
         let (providers, _) = try await book.list(in: office.pool)
         let transfers = Transfers()
         let access = ProviderAccess(transfers: transfers, egress: office.settings.egress)

@@ -53,7 +53,7 @@ public enum ProviderBookError: Error, Sendable, Equatable {
     case tooManyProviders
     /// There are ``ProviderBook/routesMax`` of them.
     case tooManyRoutes
-    /// There is no such model; those that there are.
+    /// There is no such model; those that there are, at most 50.
     case unknownModel(known: [String])
     /// There is no such group.
     case unknownGroup
@@ -102,9 +102,17 @@ public struct ProviderBook: Sendable {
         try await list(named: name, in: session).providers.first
     }
 
-    /// The names of all models, those that nobody serves too.
-    public func models(in session: any Session) async throws(PostgresError) -> [String] {
-        try await session.query(ProvidersStatements.models, []) { (row) throws(PostgresError) in try row.get(1) }
+    /// Throws ``ProviderBookError/unknownModel(known:)`` when there is no such model, whether somebody serves it or not.
+    public func requireModel(_ name: String, in session: any Session) async throws { _ = try await modelID(name, in: session) }
+
+    private func modelID(_ name: String, in session: any Session) async throws -> Int32 {
+        let models = try await session.query(ProvidersStatements.models, [Parameter(name)]) { (row) throws(PostgresError) in
+            (id: Int32(try row.get(0, as: Int.self)), name: try row.get(1, as: String.self))
+        }
+        guard let model = models.first, model.name == name else {
+            throw ProviderBookError.unknownModel(known: models.map(\.name))
+        }
+        return model.id
     }
 
     private static func route(_ row: Row) throws(PostgresError) -> ProviderRoute {
@@ -250,12 +258,7 @@ extension ProviderBook {
             (row) throws(PostgresError) in try ProviderRow(row).id
         }
         guard let found else { throw ProviderBookError.unknownProvider }
-        let models = try await transaction.query(ProvidersStatements.models, []) { (row) throws(PostgresError) in
-            (id: Int32(try row.get(0, as: Int.self)), name: try row.get(1, as: String.self))
-        }
-        guard let model = models.first(where: { $0.name == plan.model }) else {
-            throw ProviderBookError.unknownModel(known: models.map(\.name))
-        }
+        let model = try await modelID(plan.model, in: transaction)
         var group: ProviderGroup?
         if let name = plan.group {
             let id = try await transaction.first(ProvidersStatements.group, [Parameter(name)]) { (row) throws(PostgresError) in
@@ -264,7 +267,7 @@ extension ProviderBook {
             guard let id else { throw ProviderBookError.unknownGroup }
             group = ProviderGroup(id: id, name: name)
         }
-        return RouteKey(provider: found, model: model.id, operation: plan.operation, group: group)
+        return RouteKey(provider: found, model: model, operation: plan.operation, group: group)
     }
 }
 
