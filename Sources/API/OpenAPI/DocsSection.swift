@@ -48,7 +48,7 @@ struct DocsSection {
 /// One method of one path for the page.
 struct DocsOperation {
     /// What fits into a line of code on the page, in characters.
-    private static let codeWidth = 58
+    private static let codeWidth = 62
 
     let document: OpenAPIDocument
     let path: String
