@@ -26,7 +26,10 @@ struct DocsSection {
     private var operations: [[String: Any]] {
         (document.root["paths"]?.members ?? []).flatMap { path in
             path.value.members.filter { $0.value["tags"]?.elements.first?.string == name }.map { method in
-                DocsOperation(document, path: path.name, method: method.name, operation: method.value).context
+                DocsOperation(
+                    document, path: path.name, method: method.name, operation: method.value,
+                    errorsPlace: errors.isEmpty ? nil : "\(Self.anchor(name))-errors"
+                ).context
             }
         }
     }
@@ -54,17 +57,21 @@ struct DocsOperation {
     let path: String
     let method: String
     let operation: JSON
+    /// Where the page explains the errors of the dialect; nil where there is no such place.
+    let errorsPlace: String?
 
-    init(_ document: OpenAPIDocument, path: String, method: String, operation: JSON) {
+    init(_ document: OpenAPIDocument, path: String, method: String, operation: JSON, errorsPlace: String?) {
         self.document = document
         self.path = path
         self.method = method
         self.operation = operation
+        self.errorsPlace = errorsPlace
     }
 
     /// What the template needs.
     var context: [String: Any] {
-        let tables = tables
+        let told = statuses.filter { errorsPlace == nil || $0.isSuccess }
+        let others = statuses.filter { errorsPlace != nil && !$0.isSuccess }
         let samples = (operation["x-codeSamples"]?.elements ?? []).map {
             ["label": DocsText.html($0["label"]?.string ?? ""), "source": DocsText.escaped($0["source"]?.string ?? "")]
         }
@@ -72,7 +79,12 @@ struct DocsOperation {
             "id": operation["operationId"]?.string ?? "", "method": method.uppercased(), "class": method, "path": path,
             "summary": operation["summary"]?.string ?? "", "description": DocsText.html(operation["description"]?.string ?? ""),
             "isOpen": operation["security"]?.elements.isEmpty ?? false, "tables": tables, "samples": samples, "replies": replies,
-            "reply": replyTable.map { [$0] } ?? [], "statuses": statuses,
+            "reply": replyTable.map { [$0] } ?? [],
+            "statuses": told.map { status in
+                ["status": status.text, "isGood": status.isSuccess, "description": DocsText.html(status.description)] as [String: Any]
+            },
+            "errorsPlace": errorsPlace ?? "", "hasOthers": !others.isEmpty,
+            "others": others.map { ["status": $0.text, "description": DocsText.escaped($0.description.replacing("`", with: ""))] },
         ]
     }
 
@@ -109,10 +121,9 @@ struct DocsOperation {
         return fields.isEmpty ? nil : ["rows": fields.map(\.row)]
     }
 
-    private var statuses: [[String: Any]] {
+    private var statuses: [(text: String, isSuccess: Bool, description: String)] {
         (operation["responses"]?.members ?? []).map { status in
-            let description = document.resolved(status.value)["description"]?.string ?? ""
-            return ["status": status.name, "isGood": status.name.hasPrefix("2"), "description": DocsText.html(description)]
+            (status.name, status.name.hasPrefix("2"), document.resolved(status.value)["description"]?.string ?? "")
         }
     }
 }
