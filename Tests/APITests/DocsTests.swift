@@ -133,7 +133,8 @@ import Testing
             for field in ["width", "height"] {
                 let side = document["components", "schemas", "V3TextToImageRequest", "properties", "request", "properties", field]
                 let range = try #require(side as? [String: Any])
-                #expect(range["minimum"] as? Int == Limits.sidePixelsV3.lowerBound && range["maximum"] as? Int == Limits.sidePixelsV3.upperBound)
+                #expect(range["minimum"] as? Int == Limits.sidePixelsV3.lowerBound, "\(field)")
+                #expect(range["maximum"] as? Int == Limits.sidePixelsV3.upperBound, "\(field)")
             }
         }
     }

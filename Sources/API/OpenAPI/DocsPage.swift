@@ -19,14 +19,16 @@ struct DocsPage {
     /// Nothing but the page's own style is permitted, so that nothing in it could do harm.
     var policy: String {
         let hash = Data(SHA256.hash(data: Data(Self.style.utf8))).base64EncodedString()
-        return "default-src 'none'; style-src 'sha256-\(hash)'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        return ["default-src 'none'", "style-src 'sha256-\(hash)'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]
+            .joined(separator: "; ")
     }
 
     /// The page as HTML.
     func render(_ document: OpenAPIDocument) -> String {
         let sections = (document.root["tags"]?.elements ?? []).map { DocsSection(document, tag: $0).context }
         return page.render([
-            "style": Self.style, "contents": contents.render(["sections": sections]), "title": document.root["info"]?["title"]?.string ?? "",
+            "style": Self.style, "contents": contents.render(["sections": sections]),
+            "title": document.root["info"]?["title"]?.string ?? "",
             "summary": document.root["info"]?["summary"]?.string ?? "",
             "description": DocsText.html(document.root["info"]?["description"]?.string ?? ""),
             "server": document.root["servers"]?.elements.first?["url"]?.string ?? "", "sections": sections,
