@@ -20,16 +20,16 @@ def small_result(body):
         body["size"] = SMALL[body["size"]]
 
 
-def good_pictures(body):
+def good_pictures(case):
     """A picture is a real one, and nothing else about pictures comes without it."""
-    for name in ("image_url", "image"):
+    body = case.body
+    names = ("images", "image") if case.operation.path.endswith("/edits") else ("image_url",)
+    for name in names:
         if body.get(name) is not None:
-            body[name] = PICTURE
-    if body.get("images"):
-        body["images"] = [PICTURE]
+            body[name] = [PICTURE] if name == "images" else PICTURE
     if body.get("mask") is not None:
         body["mask"] = PICTURE
-    if not any(body.get(name) for name in ("image_url", "image", "images")):
+    if not any(body.get(name) for name in names):
         body.pop("mask", None)
         body.pop("strength", None)
 
@@ -53,7 +53,7 @@ def before_call(context, case, kwargs):
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
         return
     if isinstance(case.body, dict) and case.media_type == "application/json":
-        good_pictures(case.body)
+        good_pictures(case)
         no_callbacks(case.body)
         small_result(case.body)
     own_key(case)

@@ -51,7 +51,7 @@ struct DocsSection {
 /// One method of one path for the page.
 struct DocsOperation {
     /// What fits into a line of code on the page, in characters.
-    private static let codeWidth = 62
+    private static let codeWidth = 58
 
     let document: OpenAPIDocument
     let path: String
