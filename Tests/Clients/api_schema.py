@@ -8,9 +8,41 @@ import subprocess
 import sys
 import urllib.request
 
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
 base_url, folder = sys.argv[1:3]
 key = sys.argv[3] if len(sys.argv) > 3 else None
 here = pathlib.Path(__file__).parent
+
+
+def wrong_examples(document):
+    """What the document's own examples break of its schemas, as sentences."""
+
+    def absolute(value):
+        if isinstance(value, dict):
+            return {name: f"urn:document{item}" if name == "$ref" else absolute(item) for name, item in value.items()}
+        return [absolute(item) for item in value] if isinstance(value, list) else value
+
+    def check(value, place):
+        if isinstance(value, list):
+            for item in value:
+                yield from check(item, place)
+        if not isinstance(value, dict):
+            return
+        if "schema" in value:
+            examples = [value["example"]] if "example" in value else [item["value"] for item in value.get("examples", {}).values()]
+            for example in examples:
+                for error in Draft202012Validator(value["schema"], registry=registry).iter_errors(example):
+                    yield f"{place}: {error.message}"
+        for name, item in value.items():
+            yield from check(item, f"{place}/{name}")
+
+    document = absolute(document)
+    registry = Registry().with_resource("urn:document", Resource.from_contents(document, default_specification=DRAFT202012))
+    return list(check({name: document[name] for name in ("paths", "components")}, ""))
 
 
 def close(schema):
@@ -34,6 +66,9 @@ def responses(document):
 
 with urllib.request.urlopen(f"{base_url}/openapi.json") as reply:
     document = json.load(reply)
+faults = [str(error) for error in OpenAPIV31SpecValidator(document).iter_errors()] + wrong_examples(document)
+if faults:
+    sys.exit("\n".join(faults))
 for name, schema in document["components"]["schemas"].items():
     # Unknown fields of requests are ignored.
     if not name.endswith(("Request", "Form", "Webhook", "Picture")):
@@ -55,4 +90,4 @@ if key:
 else:
     # No request of a stranger is accepted, so there is nothing to follow and nothing to vary.
     command += ["--phases", "examples,coverage", "--exclude-checks", "positive_data_acceptance"]
-sys.exit(subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(here)}).returncode)
+sys.exit(subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1"}).returncode)
