@@ -12,8 +12,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], embedding files: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: files.map { .embedInCode($0) }, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -95,7 +95,9 @@ let package = Package(
         // MARK: 5 faces
         library("API", [
             "Domain", "Postgres", "Keys", "Admission", "Ledger", "Moderation", "Images", "Reports", "JobLife", hummingbird,
-            logging, crypto, nio, httpTypes,
+            logging, crypto, nio, httpTypes, mustache,
+        ], embedding: [
+            "OpenAPI/openapi.json", "OpenAPI/docs.mustache", "OpenAPI/docs-contents.mustache", "OpenAPI/docs.css",
         ]),
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images",

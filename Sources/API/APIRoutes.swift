@@ -9,6 +9,7 @@ public enum APIRoutes {
         router.add(middleware: ErrorsMiddleware(logger: services.logger))
         HealthRoutes(services: services).add(to: router)
         ImageRoutes(services: services).add(to: router)
+        DocsRoutes(services: services).add(to: router)
         for dialect in services.dialects.all { dialect.add(to: router, services) }
         return router
     }

@@ -42,6 +42,8 @@ public struct APIServices: Sendable {
     public var nowSeconds: @Sendable () -> Int64
     /// How long a request may wait for the picture that it asks for, in seconds.
     public var imageWaitSeconds = 300.0
+    /// Where customers reach this service, without a slash at the end, for the documentation.
+    public var publicURL = "http://127.0.0.1:8080"
     /// Where failures go.
     public var logger: Logger
     /// Proxies before this service, whose `X-Forwarded-For` is believed.

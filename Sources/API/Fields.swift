@@ -13,7 +13,7 @@ enum Fields {
 
     static func model(_ text: String?) throws(APIError) -> String {
         guard let text, !text.isEmpty else { throw .invalid("model", "model is required: for example z-image-turbo.") }
-        guard text.utf8.count <= 128, !text.unicodeScalars.contains("\0") else {
+        guard text.unicodeScalars.count <= 128, !text.unicodeScalars.contains("\0") else {
             throw .invalid("model", "model is at most 128 characters.")
         }
         return text

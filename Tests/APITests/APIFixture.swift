@@ -33,6 +33,8 @@ struct APIFixture: Sendable {
     let words: WordWatch
     let refusals: Refusals
     let epochs: EpochWatch
+    /// All routes: `GET /v1/tasks` and so on.
+    let routes: Set<String>
     let client: any TestClientProtocol
 
     static let submitPath = "/v1/images/generations"
@@ -172,6 +174,7 @@ func withAPI(
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     services.imageWaitSeconds = imageWaitSeconds
     let router = APIRoutes.router(services)
+    let routes = Set(router.routes.map(\.description))
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await admit.run() }
         let watching = Task { await watch.run() }
@@ -183,7 +186,7 @@ func withAPI(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, dialects: dialects, clock: clock,
                     trouble: trouble, watch: watch, moderate: moderate, words: words, refusals: refusals, epochs: epochs,
-                    client: client))
+                    routes: routes, client: client))
         }
     }
 }

@@ -105,6 +105,7 @@ struct Node {
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger,
             trustedProxies: settings.trustedProxies)
         services.imageWaitSeconds = Double(settings.imageWaitSeconds)
+        services.publicURL = settings.publicURL
         self.services = services
     }
 
