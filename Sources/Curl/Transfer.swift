@@ -88,7 +88,7 @@ final class Transfer {
     func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let room = request.responseBytesMax - body.count
         body.append(contentsOf: bytes.prefix(room))
-        if let onBody = request.onBody { onBody(Array(bytes.prefix(room))) }
+        if room > 0, let onBody = request.onBody { onBody(Array(bytes.prefix(room))) }
         isOverflow = bytes.count > room
         return !isOverflow
     }

@@ -17,7 +17,9 @@ enum EngineReply {
     /// Reads the answer to a submit whose status says success.
     init(_ response: TransferResponse) {
         let isStream = response.header("content-type")?.lowercased().hasPrefix("text/event-stream") == true
-        if isStream {
+        if response.body.isEmpty {
+            self = .cut
+        } else if isStream {
             self = Self.streamed(EngineEvents.objects(response.body))
         } else if let object = EngineObject(response.body) {
             self = Self.whole(object)

@@ -79,7 +79,7 @@ import Vips
 
     /// Answers of success that are none. They may have been billed.
     @Test(arguments: [
-        "", "[]", "<html>", "{}", #"{"data":[]}"#, #"{"data":[{"revised_prompt":"a"}]}"#, #"{"data":[{"b64_json":"%%%"}]}"#,
+        " ", "[]", "<html>", "{}", #"{"data":[]}"#, #"{"data":[{"revised_prompt":"a"}]}"#, #"{"data":[{"b64_json":"%%%"}]}"#,
         #"{"data":[{"b64_json":null}]}"#, #"{"data":[{"b64_json":""}]}"#, #"{"data":[{"b64_json":"aGVsbG8="}]}"#, "\u{0}",
         #"{"error":{"message":"it fell over"}}"#,
     ])
