@@ -1,6 +1,6 @@
 /// What a key may do; it may have several.
 public enum KeyRight: String, Sendable, CaseIterable, Codable {
-    /// Submit tasks, cancel them, and redeem codes.
+    /// Submit tasks, cancel them, redeem codes, and see what verifies their callbacks.
     case generate
     /// Look at tasks and credits.
     case read

@@ -84,15 +84,15 @@ extension APIFixture {
             let id = try await api.submitted(tenant.keyText)
             async let staying = api.send(.get, "/v1/tasks/\(id)", key: tenant.keyText, headers: ["Accept": "text/event-stream"])
             try await api.waiting(1)
-            try await api.finish { _ in .completed(images: []) }
-            _ = try await staying
-            try await api.waiting(0)
             let leaving = try RawClient(
                 api, "POST \(OpenAI.generations)", key: tenant.keyText, body: OpenAI.body(members))
-            try await api.waiting(1)
+            try await api.waiting(2)
             leaving.hangUp()
-            try await api.waiting(0)
-            #expect(try await api.database.number("select count(*) from tasks where state = 'pending'") == 1)
+            try await api.waiting(1)
+            #expect(try await api.database.number("select count(*) from tasks where state = 'pending'") == 2)
+            try await api.finish { _ in .completed(images: []) }
+            let text = try await staying.text
+            #expect(text.contains("event: completed\n") && !text.contains("\n: "), "before the first comment was due: \(text)")
             try await api.finish { _ in .completed(images: []) }
             #expect(try await tenant.credits(api.database) == [948_000, 0, 52_000])
         }
