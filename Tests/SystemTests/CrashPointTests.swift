@@ -58,7 +58,7 @@ extension SystemTests {
         private static let migration = ["migration_record"]
         /// Of the reconciliation of an invoice, which `InvoiceTests` kills.
         private static let invoices = ["invoice_providers", "invoice_patience", "open_invoice", "close_invoice"]
-        /// Of hosted providers, which `ProviderCrashTests` kills.
+        /// Of hosted providers, which `ProviderChainTests` kills.
         private static let providers = [
             "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find", "provider_test",
             "begin_submit", "record_submit", "submits_of_task", "submits", "defer_task",
@@ -256,24 +256,6 @@ extension SystemTests {
                 select table_name || '.' || column_name, data_type from information_schema.columns
                 where table_schema = 'public' order by 1, 2
                 """)
-        }
-
-        /// Does the work for each item, some at once; answers what went wrong.
-        private func together<Item: Sendable>(
-            _ width: Int, _ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Void
-        ) async -> [String] {
-            await withTaskGroup(of: String?.self) { group in
-                var failures: [String?] = []
-                for (index, item) in items.enumerated() {
-                    if index >= width, let failure = await group.next() { failures.append(failure) }
-                    group.addTask {
-                        do { try await work(item) } catch { return "\(item): \(error)" }
-                        return nil
-                    }
-                }
-                for await failure in group { failures.append(failure) }
-                return failures.compactMap(\.self)
-            }
         }
     }
 }

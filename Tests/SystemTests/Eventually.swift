@@ -17,3 +17,21 @@ final class Counter: Sendable {
     var value: Int { count.withLock { $0 } }
     func add() { count.withLock { $0 += 1 } }
 }
+
+/// Does the work for each item, some at once; answers what went wrong.
+func together<Item: Sendable>(
+    _ width: Int, _ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Void
+) async -> [String] {
+    await withTaskGroup(of: String?.self) { group in
+        var failures: [String?] = []
+        for (index, item) in items.enumerated() {
+            if index >= width, let failure = await group.next() { failures.append(failure) }
+            group.addTask {
+                do { try await work(item) } catch { return "\(item): \(error)" }
+                return nil
+            }
+        }
+        for await failure in group { failures.append(failure) }
+        return failures.compactMap(\.self)
+    }
+}

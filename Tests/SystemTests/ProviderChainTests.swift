@@ -1,3 +1,4 @@
+import Curl
 import Foundation
 import TestSupport
 import Testing
@@ -5,12 +6,10 @@ import Testing
 extension SystemTests {
     /// One installation sells what another draws: every dialect from both sides.
     @Suite struct ProviderChainTests {
-        /// A kind, what it is called at the far end, and whether it edits.
-        private static let kinds: [(name: String, options: String, path: String, edits: Bool)] = [
-            ("highway", "--kind highway", "", true),
-            ("unified", "--kind unified --engine zimage", "", true),
-            ("zimageturbo", "--kind zimageturbo", "", false),
-            ("images", "--kind openai-images --engine zimage", "/openai", true),
+        /// A name for a kind, its options, and whether it edits.
+        private static let kinds: [(name: String, options: String, edits: Bool)] = [
+            ("highway", "--kind highway", true), ("unified", "--kind unified --engine zimage", true),
+            ("zimageturbo", "--kind zimageturbo", false), ("images", "--kind openai-images --engine zimage", true),
         ]
 
         private func body(_ more: String = "") -> String {
@@ -36,12 +35,12 @@ extension SystemTests {
             return (id, task)
         }
 
-        private func add(_ kind: (name: String, options: String, path: String, edits: Bool), _ far: Node, _ key: String, to site: Site)
+        private func add(_ kind: (name: String, options: String, edits: Bool), _ far: Node, _ key: String, to site: Site)
             async throws
         {
             try await site.mustRun("group create \(kind.name)")
             try await site.mustRun(
-                "provider add \(kind.name) \(kind.options) --base-url http://127.0.0.1:\(far.port)\(kind.path) --allow-private "
+                "provider add \(kind.name) \(kind.options) --base-url http://127.0.0.1:\(far.port) --allow-private "
                     + "--model z-image-turbo --group \(kind.name) --cost 0.026 --currency USD", input: key)
             try await site.mustRun("account create \(kind.name) --group \(kind.name)")
             try await site.mustRun("credits grant --account \(kind.name) --amount 1")
@@ -102,7 +101,7 @@ extension SystemTests {
                         try await add(kind, drawing, upstream, to: near)
                         try await near.mustRun("provider update \(kind.name) --timeout-seconds 5 --deadline-seconds 8")
                         let key = try await near.issueKey(kind.name)
-                        let short = ["ZIMAGE_LEASE_SECONDS": "2"]
+                        let short = ["ZIMAGE_LEASE_SECONDS": "3"]
                         let dying = try await Node.start(near, settings: short.merging(["ZIMAGE_CRASH_AT": point]) { $1 })
                         let prompt = "\(kind.name) \(point)"
                         _ = try await dying.submit(key, body: Node.body.replacing("a cat", with: prompt))

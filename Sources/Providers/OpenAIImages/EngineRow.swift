@@ -68,7 +68,7 @@ extension EngineDialect {
                 generate: [.model, .prompt, .count, .size, .seed, .steps, .guidance, .responseFormat, .outputFormat],
                 edit: [.image, .prompt, .size, .seed, .strength, .steps, .guidance, .outputFormat],
                 steps: 9)
-        // Our own OpenAI dialect; the base URL ends in /openai.
+        // Our own OpenAI dialect.
         case .zimage:
             EngineRow(
                 generate: [.model, .prompt, .count, .size, .seed, .responseFormat, .outputFormat],

@@ -20,6 +20,8 @@ public struct OpenAIImagesProvider: ImageProvider {
     public init(settings: ProviderSettings, access: ProviderAccess) {
         var settings = settings
         if settings.baseURL.hasSuffix("/v1") { settings.baseURL.removeLast(3) }
+        // Where this product has the dialect.
+        if settings.engine == .zimage { settings.baseURL += "/openai" }
         self.settings = settings
         row = (settings.engine ?? .openai).row
         name = settings.name
