@@ -110,7 +110,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Domain", "Postgres", "Keys", "Admission", "Ledger"],
             path: "Tests/TestSupport", swiftSettings: strict),
         tests("TidyTests"),
-        tests("DomainTests", ["Domain"]),
+        tests("DomainTests", ["Domain", "TestSupport"]),
         tests("PostgresTests", ["Postgres", "TestSupport"]),
         tests("CurlTests", ["Curl", "TestSupport"]),
         tests("VipsTests", ["Vips"]),
