@@ -97,9 +97,10 @@ let package = Package(
             "Domain", "Postgres", "Keys", "Admission", "Ledger", "Moderation", "Images", "Reports", "JobLife", hummingbird,
             logging, crypto, nio, httpTypes,
         ]),
+        library("Simulator", ["Domain", "Vips", "Curl", "Providers", hummingbird, nio, httpTypes, logging]),
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images",
-            "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
+            "Callbacks", "Reports", "JobLife", "API", "Simulator", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
             unixSignals, logging, nio, hummingbirdCore, crypto, mustache,
         ]),
         program("zserve"),
@@ -134,6 +135,7 @@ let package = Package(
             "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Images", "Domain", "Postgres", "Curl",
             "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nio, logging,
         ]),
+        tests("SimulatorTests", ["Simulator", "Providers", "Domain", "Curl", "Vips", "TestSupport"]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]
 )
