@@ -79,7 +79,8 @@ extension SystemTests {
                     ("--kind novita --fault nonsense", "MOMENT:FAULT"),
                     ("--kind novita --fault cancel:503", "has no cancel"), ("--kind novita --quirk odd", "numbers-as-strings"),
                     ("--kind novita --price dear", "0.005"), ("--kind novita --port 70000", "65535"),
-                    ("--kind novita --seconds -1", "seconds"),
+                    ("--kind novita --seconds -1", "0 seconds or more"), ("--kind novita --balance -1", "balance"),
+                    ("--kind novita --key it's", "without quotes"),
                 ] {
                     let outcome = try await site.run("zserve", ["simulate"] + line.split(separator: " ").map(String.init))
                     #expect(!outcome.isSuccess && outcome.error.contains(advice), "\(line): \(outcome.error)\(outcome.output)")

@@ -19,20 +19,24 @@ struct Simulate: AsyncParsableCommand {
             """)
 
     @Option(help: "What to play: \(ProviderKind.allCases.map(\.rawValue).joined(separator: ", ")).") var kind: String
-    @Option(help: "The port on 127.0.0.1; 0 for any that is free.") var port = 0
+    @Option(parsing: .unconditional, help: "The port on 127.0.0.1; 0 for any that is free.") var port = 0
     @Option(help: "The key that callers must send; empty for none.") var key = "simulated"
-    @Option(help: "How long a job takes, in seconds.") var seconds = 1.0
+    @Option(parsing: .unconditional, help: "How long a job takes, in seconds.") var seconds = 1.0
     @Option(help: "A fault, see above; may be given many times.") var fault: [String] = []
     @Option(help: "A difference from the documents, such as numbers-as-strings; may be given many times. 'list' lists them.")
     var quirk: [String] = []
-    @Option(help: "How many pictures the balance pays for; without end when absent.") var balance: Int?
-    @Option(help: "What a picture costs, in USD; by the kind when absent.") var price: String?
-    @Option(help: "How long links live, in seconds; by the kind when absent.") var linkSeconds: Int?
+    @Option(parsing: .unconditional, help: "How many pictures the balance pays for; without end when absent.") var balance: Int?
+    @Option(parsing: .unconditional, help: "What a picture costs, in USD; by the kind when absent.") var price: String?
+    @Option(parsing: .unconditional, help: "How long links live, in seconds; by the kind when absent.") var linkSeconds: Int?
 
     func run() async throws {
         guard let kind = ProviderKind(rawValue: self.kind) else {
             let kinds = ProviderKind.allCases.map(\.rawValue).joined(separator: ", ")
             throw CommandError("--kind is one of \(kinds), not '\(self.kind)'")
+        }
+        // It is printed as a part of a command line, and sent in a header.
+        guard key.utf8.count <= 200, key.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "'") }) else {
+            throw CommandError("--key is at most 200 visible ASCII characters without quotes")
         }
         if quirk == ["list"] { return Output.write(Self.quirks(of: kind)) }
         let settings = try settings(kind)
@@ -74,10 +78,11 @@ struct Simulate: AsyncParsableCommand {
     private static func greeting(_ kind: ProviderKind, key: String, url: String) -> String {
         let engine = kind == .openaiImages ? " --engine reference" : ""
         let secret = key.isEmpty ? "" : "printf %s '\(key)' | "
+        let options = "--base-url \(url) --model z-image-turbo --allow-private\(key.isEmpty ? " --no-secret" : "")"
         return """
             simulating \(kind.rawValue) at \(url) (key: \(key.isEmpty ? "none" : key))
             what it was asked: curl \(url)/_simulator
-            \(secret)zadmin provider add sim --kind \(kind.rawValue)\(engine) --base-url \(url) --model z-image-turbo --allow-private
+            \(secret)zadmin provider add sim --kind \(kind.rawValue)\(engine) \(options)
             """
     }
 }
