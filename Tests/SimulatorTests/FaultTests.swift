@@ -181,7 +181,8 @@ import Testing
             #expect(scene.simulator.invoice.contains(",0.01,"))
         }
         try await Scene.with(.init(kind: .zimageturbo, faults: [.on(.submit, .priceChange)])) { scene in
-            #expect(try await scene.poll(try await scene.accepted()).data()["consumed_credits"] as? Int == 30)
+            let reply = try await scene.poll(try await scene.accepted())
+            #expect(try reply.data()["consumed_credits"] as? Int == 30)
         }
     }
 }
