@@ -18,6 +18,9 @@ create table provider_submits (
     -- 1 for the first submit for this picture.
     number smallint not null,
     provider_id int not null references providers,
+    -- Our name for it at the provider, the same whenever it is repeated. By chance, because another installation may be
+    -- another customer of the same provider, or the same one.
+    reference text not null unique check (length(reference) between 1 and 200),
     -- Whose attempt made it.
     lease bigint not null,
     node text not null,
@@ -54,7 +57,7 @@ create index provider_submits_of_provider on provider_submits (provider_id, ende
 -- A submit as those who follow it see it; the last column is how long somebody still waits for it.
 create view submit_views as
     select s.id, s.task_id, s.picture::int, s.provider_id, p.name provider, s.state::text, s.provider_task_id, s.can_cancel,
-        s.cost, s.currency, s.fault, s.message, s.lease, s.node, s.made_at, s.ended_at,
+        s.cost, s.currency, s.fault, s.message, s.lease, s.node, s.made_at, s.ended_at, s.reference,
         (extract(epoch from s.deadline - clock_timestamp()) * 1000)::bigint left_ms
     from provider_submits s join providers p on p.id = s.provider_id;
 
@@ -70,7 +73,8 @@ create table provider_gates (
 --
 -- The lease's row is locked, so a node that was given up between its last heartbeat and this call begins nothing.
 create function begin_submit(
-    p_lease bigint, p_picture int, p_provider int, p_can_cancel boolean, p_cost bigint, p_currency text)
+    p_lease bigint, p_picture int, p_provider int, p_can_cancel boolean, p_cost bigint, p_currency text,
+    p_reference text)
 returns table (verdict text, id bigint, wait_ms bigint)
 language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -115,10 +119,10 @@ begin
         update provider_gates g set rate_tat = tat where g.provider_id = p_provider;
     end if;
     return query
-    insert into provider_submits (task_id, picture, number, provider_id, lease, node, can_cancel, cost, currency, deadline)
+    insert into provider_submits (task_id, picture, number, provider_id, reference, lease, node, can_cancel, cost, currency, deadline)
     select l.task_id, p_picture,
         1 + coalesce((select max(s.number) from provider_submits s where s.task_id = l.task_id and s.picture = p_picture), 0),
-        p_provider, p_lease, l.node, p_can_cancel, p_cost, p_currency,
+        p_provider, p_reference, p_lease, l.node, p_can_cancel, p_cost, p_currency,
         clock_timestamp() + make_interval(secs => p.deadline_seconds)
     returning 'begun', provider_submits.id, 0::bigint;
 end $$;
@@ -234,9 +238,9 @@ create or replace view task_views as
         left join leases l on l.task_id = t.id;
 
 grant select on provider_submits, submit_views, expected_bills to zimage_service;
-revoke execute on function begin_submit(bigint, int, int, boolean, bigint, text),
+revoke execute on function begin_submit(bigint, int, int, boolean, bigint, text, text),
     record_submit(bigint, text, text, bigint, text, text, text), late_submits(int, bigint), defer_task(bigint, bigint),
     return_deferred_tasks() from public;
-grant execute on function begin_submit(bigint, int, int, boolean, bigint, text),
+grant execute on function begin_submit(bigint, int, int, boolean, bigint, text, text),
     record_submit(bigint, text, text, bigint, text, text, text), late_submits(int, bigint), defer_task(bigint, bigint),
     return_deferred_tasks() to zimage_service;

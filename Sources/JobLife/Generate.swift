@@ -135,7 +135,8 @@ public struct Generate: Sendable {
         // Somebody else may have been permitted the one job that finds out whether it is back.
         guard routes.permits(route.id) else { return .refused }
         let verdict: SubmitVerdict
-        do { verdict = try await submits.begin(order, route) } catch {
+        let reference = SubmitBook.newReference()
+        do { verdict = try await submits.begin(order, route, reference) } catch {
             routes.abandoned(route.id)
             throw error
         }
@@ -145,7 +146,7 @@ public struct Generate: Sendable {
         }
         place.leaveSlot()
         let job = ProviderJob(
-            image: order.image, model: route.upstreamModel, inputs: inputs, reference: SubmitBook.reference(id))
+            image: order.image, model: route.upstreamModel, inputs: inputs, reference: reference)
         let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds))
         return try await handOver(job, open, place)
     }

@@ -46,12 +46,12 @@ struct SubmitDesk: Sendable {
     }
 
     /// Writes down that a submit is about to leave. When the answer of the database is lost, what was written is taken back.
-    func begin(_ order: PictureOrder, _ route: ChosenRoute) async throws -> SubmitVerdict {
+    func begin(_ order: PictureOrder, _ route: ChosenRoute, _ reference: String) async throws -> SubmitVerdict {
         let (lease, picture) = (order.task.lease.value, order.picture)
         do {
             return try await book.begin(
                 lease: lease, picture: picture, provider: route.id, canCancel: route.provider.capabilities.cancels,
-                cost: route.cost, in: pool)
+                cost: route.cost, reference: reference, in: pool)
         } catch {
             logger.warning("cannot write a submit down", metadata: ["error": "\(error)"])
             for stored in try await submits(of: order.task.id)

@@ -33,7 +33,7 @@ import Testing
             let attempt = try await house.database.rows("select number, provider, provider_task_id, cost, currency from attempts")
             #expect(attempt == [["1", "far", "p-1", "4000", "USD"]])
             #expect(try await house.database.rows("select provider, cost from usage_facts where event = 'completed'") == [["far", "4000"]])
-            #expect(far.submitted.value == ["zimage-1"])
+            #expect(far.submitted.value.count == 1)
         }
     }
 
@@ -100,7 +100,7 @@ import Testing
             let id = try await house.submit()
             _ = await house.closed.next()
             #expect(try await house.task(id) == ["completed", "26000", nil])
-            #expect(far.submitted.value == ["zimage-1", "zimage-1", "zimage-1", "zimage-1"], "one name for one job")
+            #expect(far.submitted.value.count == 4 && Set(far.submitted.value).count == 1, "one name for one job")
             #expect(try await book(house) == [["far", "made", "p-9", nil, "4000"]])
         }
     }

@@ -47,8 +47,8 @@ import Testing
             await #expect(throws: PostgresError.self, "\(state)") {
                 try await database.rows(
                     """
-                    insert into provider_submits (task_id, picture, number, provider_id, lease, node, can_cancel, deadline)
-                    select task_id, picture, 2, provider_id, lease, node, false, now() from provider_submits where id = \(id)
+                    insert into provider_submits (task_id, picture, number, provider_id, reference, lease, node, can_cancel, deadline)
+                    select task_id, picture, 2, provider_id, 'other', lease, node, false, now() from provider_submits where id = \(id)
                     """)
             }
         }

@@ -51,7 +51,7 @@ public struct StoredSubmit: Sendable {
     public let secondsLeft: Double
 
     /// Our name for it at the provider, the same whenever it is repeated.
-    public var reference: String { SubmitBook.reference(id) }
+    public let reference: String
 
     init(_ row: borrowing Row) throws(PostgresError) {
         id = try row.get(0)
@@ -70,7 +70,8 @@ public struct StoredSubmit: Sendable {
         node = try row.get(13)
         madeAt = try row.get(14)
         endedAt = try row.get(15)
-        secondsLeft = Double(try row.get(16, as: Int64.self)) / 1000
+        reference = try row.get(16)
+        secondsLeft = Double(try row.get(17, as: Int64.self)) / 1000
     }
 }
 
@@ -94,16 +95,17 @@ public struct SubmitBook: Sendable {
     /// A book.
     public init() {}
 
-    /// Our name at the provider for the submit of a number.
-    public static func reference(_ id: Int64) -> String { "zimage-\(id)" }
+    /// A new name for a submit: 122 bits by chance.
+    public static func newReference() -> String { "zimage-\(UUID().uuidString.lowercased())" }
 
     /// Writes down a submit that is about to leave.
     public func begin(
-        lease: Int64, picture: Int, provider: Int32, canCancel: Bool, cost: ProviderCost?, in session: any Session
+        lease: Int64, picture: Int, provider: Int32, canCancel: Bool, cost: ProviderCost?,
+        reference: String = newReference(), in session: any Session
     ) async throws(PostgresError) -> SubmitVerdict {
         let parameters = [
             Parameter(lease), Parameter(Int32(picture)), Parameter(provider), Parameter(canCancel), Parameter(cost?.micro),
-            Parameter(cost?.currency),
+            Parameter(cost?.currency), Parameter(reference),
         ]
         return try await session.one(SubmitStatements.begin, parameters) { (row) throws(PostgresError) in
             let id: Int64? = try row.get(1)

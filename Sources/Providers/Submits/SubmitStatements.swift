@@ -2,7 +2,7 @@ public import Postgres
 
 /// The statements of submits. What changes something is a function of `Migrations/0016_provider_submits.sql`.
 public enum SubmitStatements {
-    static let begin = Statement("begin_submit", "select * from begin_submit($1, $2, $3, $4, $5, $6)")
+    static let begin = Statement("begin_submit", "select * from begin_submit($1, $2, $3, $4, $5, $6, $7)")
     static let record = Statement("record_submit", "select record_submit($1, $2, $3, $4, $5, $6, $7)")
     /// Those of a task, from the first on.
     static let ofTask = Statement(
