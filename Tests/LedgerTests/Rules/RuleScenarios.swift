@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import Ledger
 import Postgres
+import Providers
 import Queue
 import TestSupport
 
@@ -163,13 +164,28 @@ struct RuleScenario {
             + expect("task", second.taskID, first.taskID)
     }
 
-    /// A worker that goes silent has not failed: the task waits again, and its reservation stays.
+    /// A worker that goes silent has not failed: the task waits again, and its reservation stays. Nor has a submit whose answer
+    /// was lost: nobody else is paid for the picture.
     private func silence() async throws -> [String] {
-        let (id, _) = try await running()
+        let (id, lease) = try await running()
+        try await database.rows(
+            "insert into providers (name, kind, base_url) values ('far', 'novita', 'https://far.example')")
+        var begun: [String?] = []
+        for _ in 0..<2 {
+            let verdict = try? await SubmitBook().begin(
+                lease: lease.value, picture: 0, provider: 1, canCancel: false, cost: nil, in: database.pool)
+            if case .begun(let submit) = verdict {
+                begun.append("begun")
+                try await SubmitBook().record(submit, .unknown, in: database.pool)
+            } else {
+                begun.append("not begun")
+            }
+        }
         try await database.rows("update leases set until = clock_timestamp() - interval '1 second'")
         _ = try await queue.rescue(in: database.pool)
         let state = try await database.rows("select state from tasks where id = \(id.value)")
-        return expect("state", state, [["pending"]]) + expect("credits", try await credits(), [234_000, 26_000, 0])
+        return expect("submits", [begun], [["begun", "not begun"]]) + expect("state", state, [["pending"]])
+            + expect("credits", try await credits(), [234_000, 26_000, 0])
     }
 
     /// Two grants with dates: the nearer is spent first, neither expires early, and what is over cannot be spent.

@@ -38,6 +38,7 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
     private static let admit = "0007_admit_tasks.sql"
     private static let close = "0008_run_and_close_tasks.sql"
     private static let pictures = "0014_pictures.sql"
+    private static let submits = "0016_provider_submits.sql"
 
     private static func replace(_ file: String, _ text: String, _ by: String) -> Replacement {
         Replacement(file: file, text: text, by: by)
@@ -126,6 +127,10 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
         ]),
         BrokenBuild(.unknownIsNotFailed, "a silent worker fails its task", [
             replace(close, ">= p_attempts_max)", ">= 1)")
+        ]),
+        BrokenBuild(.unknownIsNotFailed, "a second provider is paid while the first may be at work", [
+            replace(submits, "s.picture = p_picture and s.state <> 'refused') then", "false) then"),
+            replace(submits, "create unique index provider_submits_one_paid", "create index provider_submits_one_paid"),
         ]),
         BrokenBuild(.onlyCompletedCosts, "a failed task is charged", [
             replace(close, "case when e.state <> 'completed' then 0", "case when e.state = 'cancelled' then 0"),
