@@ -99,9 +99,10 @@ let package = Package(
         ], embedding: [
             "OpenAPI/openapi.json", "OpenAPI/docs.mustache", "OpenAPI/docs-contents.mustache", "OpenAPI/docs.css",
         ]),
+        library("Simulator", ["Domain", "Vips", "Curl", "Providers", hummingbird, nio, httpTypes, logging]),
         library("Commands", [
             "Domain", "Postgres", "Curl", "Vips", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images",
-            "Callbacks", "Reports", "JobLife", "API", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
+            "Callbacks", "Reports", "JobLife", "API", "Simulator", argumentParser, configuration, systemPackage, hummingbird, lifecycle,
             unixSignals, logging, nio, hummingbirdCore, crypto, mustache,
         ]),
         program("zserve"),
@@ -136,6 +137,7 @@ let package = Package(
             "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images", "Domain", "Postgres",
             "Curl", "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nio, logging,
         ]),
+        tests("SimulatorTests", ["Simulator", "Providers", "Domain", "Curl", "Vips", "TestSupport"]),
         tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
     ]
 )

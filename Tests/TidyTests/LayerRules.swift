@@ -8,7 +8,7 @@ enum LayerRules {
     static let stages: Set = [
         "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images", "Callbacks", "Reports",
     ]
-    static let faces: Set = ["API", "Console", "Commands"]
+    static let faces: Set = ["API", "Console", "Simulator", "Commands"]
     static let programs: Set = ["zserve", "zadmin"]
 
     /// What each room may import of ours, C libraries aside. A folder of `Sources` that is not here has no place yet.
@@ -19,7 +19,9 @@ enum LayerRules {
         table["JobLife"] = stages.union(["Domain", "Postgres"])
         table["API"] = stages.union(["Domain", "Postgres", "JobLife"])
         table["Console"] = table["API"]
-        table["Commands"] = stages.union(wrappers).union(["Domain", "JobLife", "API", "Console"])
+        // It plays somebody else's service, so of ours it has values, wrappers, and the sandbox that draws.
+        table["Simulator"] = ["Domain", "Vips", "Curl", "Providers"]
+        table["Commands"] = stages.union(wrappers).union(["Domain", "JobLife", "API", "Console", "Simulator"])
         for program in programs { table[program] = ["Commands"] }
         return table
     }()

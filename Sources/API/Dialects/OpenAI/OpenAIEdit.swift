@@ -12,7 +12,9 @@ struct OpenAIEdit {
     /// Reads a body as its type says.
     static func read(_ body: [UInt8], contentType: String?) throws(APIError) -> OpenAIEdit {
         guard MultipartForm.isMeant(by: contentType) else { return try OpenAIEdit(json: Data(body)) }
-        return try OpenAIEdit(MultipartForm(body, contentType: contentType ?? ""))
+        let form: MultipartForm
+        do { form = try MultipartForm(body, contentType: contentType ?? "") } catch { throw .invalid(nil, error.description) }
+        return try OpenAIEdit(form)
     }
 
     private init(json: Data) throws(APIError) {

@@ -1,10 +1,17 @@
-import Foundation
+/// Why a form cannot be read; the text says what to send instead.
+public struct MultipartFormError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}
 
 /// A body of `multipart/form-data` (RFC 7578), read in one go from a body whose size is bounded already.
-struct MultipartForm {
-    struct Part {
-        let name: String
-        let bytes: ArraySlice<UInt8>
+public struct MultipartForm: Sendable {
+    /// One field or file.
+    public struct Part: Sendable {
+        /// The field's name.
+        public let name: String
+        /// Its content, byte by byte.
+        public let bytes: ArraySlice<UInt8>
     }
 
     /// Parts of one body, and bytes of a part's headers: the longest forms of the clients that we know have a third of it.
@@ -13,31 +20,32 @@ struct MultipartForm {
     private static let boundaryBytes = 1...70
 
     /// In the order in which they came.
-    let parts: [Part]
+    public let parts: [Part]
 
     /// Whether a body says that it is one.
-    static func isMeant(by contentType: String?) -> Bool {
-        contentType?.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased() == "multipart/form-data"
+    public static func isMeant(by contentType: String?) -> Bool {
+        contentType.map { trimmed($0.prefix { $0 != ";" }).lowercased() } == "multipart/form-data"
     }
 
     /// Reads a body; a faulty one is refused as a whole.
-    init(_ body: [UInt8], contentType: String) throws(APIError) {
+    public init(_ body: [UInt8], contentType: String) throws(MultipartFormError) {
         guard let boundary = Self.boundary(contentType) else {
-            throw .invalid(nil, "The Content-Type multipart/form-data has no valid boundary: let your HTTP client write this header.")
+            throw MultipartFormError(
+                "The Content-Type multipart/form-data has no valid boundary: let your HTTP client write this header.")
         }
         var reader = DelimiterReader(body, delimiter: Array("--\(boundary)".utf8))
         guard reader.skipPreamble() else { throw Self.malformed("its first boundary is missing") }
         var parts: [Part] = []
         while !reader.isAtClose {
             guard let part = reader.nextPart() else { throw Self.malformed("its last boundary is missing") }
-            guard parts.count < Self.partsMax else { throw .invalid(nil, "The form has more than \(Self.partsMax) parts.") }
+            guard parts.count < Self.partsMax else { throw MultipartFormError("The form has more than \(Self.partsMax) parts.") }
             parts.append(try Self.part(part))
         }
         self.parts = parts
     }
 
-    private static func malformed(_ reason: String) -> APIError {
-        .invalid(nil, "The multipart body cannot be read, \(reason): send it whole, as an HTTP client's form does.")
+    private static func malformed(_ reason: String) -> MultipartFormError {
+        MultipartFormError("The multipart body cannot be read, \(reason): send it whole, as an HTTP client's form does.")
     }
 
     private static func boundary(_ contentType: String) -> String? {
@@ -50,7 +58,7 @@ struct MultipartForm {
         return isPlain ? text : nil
     }
 
-    private static func part(_ bytes: ArraySlice<UInt8>) throws(APIError) -> Part {
+    private static func part(_ bytes: ArraySlice<UInt8>) throws(MultipartFormError) -> Part {
         let head = bytes.prefix(headerBytesMax)
         guard let end = head.firstRange(of: Array("\r\n\r\n".utf8)) else {
             throw malformed("a part's headers have no end, or more than \(headerBytesMax) bytes")
@@ -62,12 +70,12 @@ struct MultipartForm {
         for line in text.split(separator: "\r\n") {
             guard let colon = line.firstIndex(of: ":") else { throw malformed("a part's header has no colon") }
             let value = String(line[line.index(after: colon)...])
-            switch line[..<colon].trimmingCharacters(in: .whitespaces).lowercased() {
+            switch trimmed(line[..<colon]).lowercased() {
             case "content-disposition":
                 guard disposition == nil else { throw malformed("a part has two Content-Disposition headers") }
                 disposition = HeaderParameters(value)
             case "content-transfer-encoding":
-                guard ["binary", "8bit", "7bit"].contains(value.trimmingCharacters(in: .whitespaces).lowercased()) else {
+                guard ["binary", "8bit", "7bit"].contains(trimmed(value[...]).lowercased()) else {
                     throw malformed("a part has a Content-Transfer-Encoding, which forms may not use")
                 }
             default: break
@@ -119,16 +127,15 @@ private struct DelimiterReader {
         return nil
     }
 
-    /// The next line break that begins the delimiter's bytes. The picture's bytes are passed over by `memchr`.
+    /// The next line break that begins the delimiter's bytes.
     private func find(from start: Int) -> Int? {
         body.withUnsafeBytes { bytes in
-            var from = start
-            while from + delimiter.count <= bytes.count {
-                guard let base = bytes.baseAddress, let hit = memchr(base + from, 13, bytes.count - from) else { return nil }
-                let place = UnsafeRawPointer(hit) - base
-                guard place + delimiter.count <= bytes.count else { return nil }
-                if bytes[place..<(place + delimiter.count)].elementsEqual(delimiter) { return place }
-                from = place + 1
+            guard delimiter.count <= bytes.count else { return nil }
+            var place = start
+            while place <= bytes.count - delimiter.count {
+                // Most of the millions of bytes of a picture are none, and only those that are get a closer look.
+                if bytes[place] == 13, bytes[place..<(place + delimiter.count)].elementsEqual(delimiter) { return place }
+                place += 1
             }
             return nil
         }
@@ -172,7 +179,7 @@ private struct HeaderParameters {
     private static func take(_ rest: inout Substring, until isEnd: (Character) -> Bool) -> String {
         let taken = rest.prefix { !isEnd($0) }
         rest = rest[taken.endIndex...]
-        return taken.trimmingCharacters(in: .whitespaces)
+        return trimmed(taken)
     }
 
     private static func quoted(_ rest: inout Substring) -> String {
@@ -185,4 +192,11 @@ private struct HeaderParameters {
         rest = rest.drop { $0 != ";" }
         return value
     }
+}
+
+/// Without the spaces and tabs around it.
+private func trimmed(_ text: Substring) -> String {
+    func isSpace(_ letter: Character) -> Bool { letter == " " || letter == "\t" }
+    let start = text.drop(while: isSpace)
+    return start.lastIndex { !isSpace($0) }.map { String(start[...$0]) } ?? ""
 }

@@ -1,4 +1,4 @@
-@testable import API
+import Domain
 import TestSupport
 import Testing
 
@@ -51,7 +51,7 @@ struct MultipartFormTests {
         "multipart/form-data; boundary=\(String(repeating: "b", count: 71))", "multipart/form-data; boundary=\"b \"",
         "multipart/form-data; boundary=\"b\r\n\"", "multipart/form-data; boundary=b\u{e4}", "multipart/form-data; boundary=b; boundary=c",
     ]) func refusesBoundaries(_ type: String) {
-        #expect(throws: APIError.self) { try Self.read(Self.whole(Self.field("a", "1")), type) }
+        #expect(throws: MultipartFormError.self) { try Self.read(Self.whole(Self.field("a", "1")), type) }
     }
 
     private static func whole(_ parts: String...) -> String { parts.joined() + "--b0und--" }
@@ -72,13 +72,13 @@ struct MultipartFormTests {
     ]
 
     @Test(arguments: MultipartFormTests.refusedBodies) func refusesBodies(_ body: String) {
-        #expect(throws: APIError.self, "\(body.prefix(200))") { try Self.read(body) }
+        #expect(throws: MultipartFormError.self, "\(body.prefix(200))") { try Self.read(body) }
     }
 
     @Test func refusesHeadersThatAreNoText() {
         let head = Array(#"Content-Disposition: form-data; name=""#.utf8) + [0xff] + Array("\"".utf8)
         let body = Array("--b0und\r\n".utf8) + head + Array("\r\n\r\n1\r\n--b0und--".utf8)
-        #expect(throws: APIError.self) { try Self.read(body) }
+        #expect(throws: MultipartFormError.self) { try Self.read(body) }
     }
 
     @Test func readsThirtyTwoParts() throws {
