@@ -27,19 +27,21 @@ struct Responder: HTTPResponder {
     let desk: Desk
 
     func respond(to request: Request, context: SimulatorContext) async throws -> Response {
+        // A caller that closes its end has hung up; otherwise the connection would stay half open and nobody would notice.
+        try? await context.channel.setOption(.allowRemoteHalfClosure, value: false).get()
         let body: ByteBuffer
         do { body = try await request.body.collect(upTo: bodyBytesMax) } catch is NIOTooManyBytesError {
             return Response(status: .contentTooLarge)
         }
         let call = Self.call(request, body)
         switch await answer(call) {
-        case .reply(let reply): return try await response(reply, request.body, context)
+        case .reply(let reply): return try await response(reply, context)
         case .late(let reply, let seconds):
             try await Task.sleep(for: .seconds(seconds))
-            return try await response(reply, request.body, context)
+            return try await response(reply, context)
         case .silence:
             // Until the caller or the simulator gives up.
-            try? await request.body.consumeWithCancellationOnInboundClose { _ in try await Task.sleep(for: .seconds(86_400)) }
+            await Self.whileConnected(context) { try? await Task.sleep(for: .seconds(86_400)) }
             throw await closed(context)
         case .close: throw await closed(context)
         }
@@ -56,6 +58,18 @@ struct Responder: HTTPResponder {
         if call.path == Control.root || call.path.hasPrefix(Control.root + "/") { return Control(desk: desk).answer(call) }
         if call.path.hasPrefix("/files/") { return await Files(desk: desk).answer(call) }
         return await desk.answer(call)
+    }
+
+    /// Works until it is done; the caller's hanging up, or the simulator's stop, cancels the work.
+    /// - Returns: nil when it was cancelled.
+    @discardableResult
+    private static func whileConnected<Value: Sendable>(
+        _ context: SimulatorContext, _ work: @escaping @Sendable () async -> Value
+    ) async -> Value? {
+        let task = Task { await work() }
+        context.channel.closeFuture.whenComplete { _ in task.cancel() }
+        let value = await withTaskCancellationHandler { await task.value } onCancel: { task.cancel() }
+        return task.isCancelled ? nil : value
     }
 
     /// A response that is never read: what is written to a closed connection ends it here.
@@ -76,7 +90,7 @@ struct Responder: HTTPResponder {
 
     // MARK: responses
 
-    private func response(_ reply: Reply, _ request: RequestBody, _ context: SimulatorContext) async throws -> Response {
+    private func response(_ reply: Reply, _ context: SimulatorContext) async throws -> Response {
         switch reply.body {
         case .bytes(let bytes): return Self.response(reply, ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         case .cut(let bytes, let length):
@@ -84,13 +98,9 @@ struct Responder: HTTPResponder {
                 try await writer.write(ByteBuffer(bytes: bytes))
                 throw Closed()
             })
-        case .events(let event): return Self.response(reply, events(event, reply.requestID, request))
+        case .events(let event): return Self.response(reply, events(event, reply.requestID, context))
         case .later(let make):
-            let made = try? await request.consumeWithCancellationOnInboundClose { _ in
-                let made = await make()
-                try Task.checkCancellation()
-                return made
-            }
+            let made = await Self.whileConnected(context, make)
             guard let made, case .bytes(let bytes) = made.body else {
                 desk.hangUp(reply.requestID)
                 throw await closed(context)
@@ -100,17 +110,14 @@ struct Responder: HTTPResponder {
     }
 
     private func events(
-        _ event: @escaping @Sendable (Int) async -> JSON?, _ id: String, _ request: RequestBody
+        _ event: @escaping @Sendable (Int) async -> JSON?, _ id: String, _ context: SimulatorContext
     ) -> ResponseBody {
         ResponseBody { writer in
             do {
-                try await request.consumeWithCancellationOnInboundClose { _ in
-                    var number = 0
-                    while let json = await event(number) {
-                        try Task.checkCancellation()
-                        try await writer.write(ByteBuffer(bytes: Array("data: ".utf8) + json.bytes + [10, 10]))
-                        number += 1
-                    }
+                for number in 0... {
+                    guard let next = await Self.whileConnected(context, { await event(number) }) else { throw Closed() }
+                    guard let json = next else { break }
+                    try await writer.write(ByteBuffer(bytes: Array("data: ".utf8) + json.bytes + [10, 10]))
                 }
             } catch {
                 desk.hangUp(id)
