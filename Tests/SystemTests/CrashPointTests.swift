@@ -77,7 +77,7 @@ extension SystemTests {
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage", "callback_list", "callback_list_account",
             "callback_find", "callback_delivery_list",
-            "moderation_today", "moderation_report",
+            "moderation_today", "moderation_report", "provider_routes",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
