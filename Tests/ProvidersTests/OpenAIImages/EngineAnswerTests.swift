@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Providers
+import TestSupport
 import Testing
 import Vips
 

@@ -1,5 +1,6 @@
 import Domain
 import Providers
+import TestSupport
 import Testing
 
 /// Every moment at which a call can be lost: what never arrived is refused, what may have arrived is refused only where

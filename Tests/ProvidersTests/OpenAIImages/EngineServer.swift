@@ -1,53 +1,27 @@
 import Foundation
-import Glibc
 import Synchronization
+import TestSupport
 
-/// A plain HTTP server on 127.0.0.1 with one thread a connection, which keeps every call; the test's closure plays the engine.
+/// A server that keeps every call; the test's closure plays the engine.
 final class EngineServer: Sendable {
-    private let port: Int
-    private let listener: Int32
-    private let seen = Mutex<[EngineCall]>([])
+    private let server: LocalServer
+    private let seen: Seen
 
     /// What was asked so far.
-    var calls: [EngineCall] { seen.withLock { $0 } }
-    var baseURL: String { "http://127.0.0.1:\(port)" }
+    var calls: [EngineCall] { seen.calls }
+    var baseURL: String { server.url("") }
 
     init(_ serve: @escaping @Sendable (EngineConnection, EngineCall) -> Void) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard listener >= 0 else { throw POSIXError(.EMFILE) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, length) == 0 && listen(listener, 64) == 0 && getsockname(listener, address, &length) == 0
+        let seen = Seen()
+        self.seen = seen
+        server = try LocalServer { local in
+            let connection = EngineConnection(local)
+            while !connection.isEnded, let call = local.readRequest() {
+                seen.add(call)
+                serve(connection, call)
             }
         }
-        guard isListening else { throw POSIXError(.EADDRINUSE) }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        self.listener = listener
-        Thread { [weak self] in
-            while true {
-                let accepted = accept(listener, nil, nil)
-                guard accepted >= 0 else { break }
-                Thread { [weak self] in
-                    let connection = EngineConnection(accepted)
-                    while let call = connection.read() {
-                        self?.keep(call)
-                        serve(connection, call)
-                    }
-                    connection.end()
-                }.start()
-            }
-            close(listener)
-        }.start()
     }
-
-    // Shutting the listener down makes `accept` return, and its thread closes it.
-    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
-
-    private func keep(_ call: EngineCall) { seen.withLock { $0.append(call) } }
 
     /// A server that answers every call alike.
     static func answering(_ body: String, status: Int = 200, headers: [String] = []) throws -> EngineServer {
@@ -55,88 +29,48 @@ final class EngineServer: Sendable {
     }
 }
 
+private final class Seen: Sendable {
+    private let list = Mutex<[EngineCall]>([])
+    var calls: [EngineCall] { list.withLock { $0 } }
+    func add(_ call: EngineCall) { list.withLock { $0.append(call) } }
+}
+
 /// One accepted connection, seen from the engine.
 final class EngineConnection {
-    private let descriptor: Int32
-    private var isEnded = false
+    private let connection: LocalConnection
+    private(set) var isEnded = false
 
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
-
-    /// The next request; nil when the client has closed.
-    func read() -> EngineCall? {
-        var bytes = Data()
-        var headEnd: Int?
-        while headEnd == nil {
-            guard let more = readSome() else { return nil }
-            bytes += more
-            headEnd = bytes.range(of: Data("\r\n\r\n".utf8))?.upperBound
-        }
-        guard let headEnd else { return nil }
-        let head = String(decoding: bytes[..<headEnd], as: UTF8.self)
-        var body = Data(bytes[headEnd...])
-        let length = EngineCall(head: head, body: []).header("content-length").flatMap { Int($0) } ?? 0
-        while body.count < length {
-            guard let more = readSome() else { return nil }
-            body += more
-        }
-        return EngineCall(head: head, body: Array(body))
-    }
+    init(_ connection: LocalConnection) { self.connection = connection }
 
     func answer(_ body: String, status: Int = 200, headers: [String] = []) {
-        let lines = [
-            "HTTP/1.1 \(status) Text", "Content-Type: application/json", "Content-Length: \(body.utf8.count)",
-        ] + headers
-        send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
+        connection.respond(status, headers: ["Content-Type: application/json"] + headers, body: body)
     }
 
-    func answer(bytes: [UInt8]) {
-        send("HTTP/1.1 200 Text\r\nContent-Length: \(bytes.count)\r\n\r\n")
-        send(bytes)
-    }
+    func answer(bytes: [UInt8]) { connection.respond(bytes: bytes) }
 
     /// Begins a stream of events that ends with the connection.
     func beginStream() { send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n") }
 
     func event(_ data: String) { send("data: \(data)\n\n") }
 
-    func send(_ text: String) { send(Array(text.utf8)) }
-
-    private func send(_ bytes: [UInt8]) {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return }
-            sent += count
-        }
-    }
+    func send(_ text: String) { connection.send(text) }
 
     /// Returns when the client has closed its end.
-    func waitForClose() { while readSome() != nil {} }
+    func waitForClose() { connection.waitForClose() }
 
     /// Ends the connection with a reset instead of in order.
     func reset() {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        connection.reset()
         end()
     }
 
-    func end() {
-        if !isEnded { close(descriptor) }
-        isEnded = true
-    }
-
-    private func readSome() -> Data? {
-        guard !isEnded else { return nil }
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &buffer, buffer.count, 0)
-        return count > 0 ? Data(buffer[..<count]) : nil
-    }
+    /// Ends the connection when the test's closure returns.
+    func end() { isEnded = true }
 }
 
-/// A request as it came over the wire.
-struct EngineCall: Sendable {
+typealias EngineCall = ReceivedRequest
+
+extension ReceivedRequest {
     struct Part: Sendable {
         let head: String
         let bytes: [UInt8]
@@ -145,19 +79,8 @@ struct EngineCall: Sendable {
         var text: String { String(decoding: bytes, as: UTF8.self) }
     }
 
-    let head: String
-    let body: [UInt8]
-
-    var line: String { String(head.prefix { !$0.isNewline }) }
+    var line: String { requestLine }
     var text: String { String(decoding: body, as: UTF8.self) }
-
-    func header(_ name: String) -> String? {
-        for line in head.split(whereSeparator: \.isNewline).dropFirst() {
-            guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == name else { continue }
-            return line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
-        }
-        return nil
-    }
 
     /// The parts of a form in order.
     var parts: [Part] {
