@@ -85,8 +85,7 @@ public struct Attempt: Sendable {
         work.bills.append(made.bill)
         work.seconds += made.picture.seconds ?? 0
         let format = task.image.format
-        let bytes: [UInt8]
-        do { bytes = try await generate.follow.file(of: made, order) } catch NotMade.failed(let failure, _) { throw failure }
+        let bytes = try await generate.follow.file(of: made, order)
         try await judge(bytes, format, of: task)
         let path = ImagePath(atSeconds: nowSeconds(), lease: task.lease.value, index: picture, format: format)
         try await store.put(bytes, at: path)

@@ -29,9 +29,9 @@ struct Follow: Sendable {
             switch await open.route.provider.poll(id) {
             case .waiting(let progress): progress.map(place.progress)
             case .made(let picture):
-                try await submits.record(open, .made, cost: picture.cost)
+                let end = try await made(open, picture)
                 routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
-                return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+                return end
             case .failed(let fault): return try await refused(open, fault)
             // What it accepted and does not know it may still charge for.
             case .missing: continue
@@ -41,6 +41,20 @@ struct Follow: Sendable {
             }
         }
         throw NotMade.failed(.timeout, open.bill)
+    }
+
+    /// Writes down that the provider has the job, and follows it.
+    func accepted(_ open: OpenSubmit, _ id: String, _ place: AttemptPlace) async throws -> SubmitEnd {
+        var open = open
+        open.providerTaskID = id
+        try await submits.record(open, .accepted)
+        return try await self(open, place)
+    }
+
+    /// Writes down that the picture is there, and is billed.
+    func made(_ open: OpenSubmit, _ picture: ProviderPicture) async throws -> SubmitEnd {
+        try await submits.record(open, .made, cost: picture.cost)
+        return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
     }
 
     /// Writes down that nothing is charged, and decides whether another provider would do better.
@@ -53,11 +67,12 @@ struct Follow: Sendable {
         }
     }
 
-    /// The file of a picture, whole and as it was ordered. A link that does not work is asked for anew.
+    /// The file of a picture, whole and as it was ordered. A link that does not work is asked for anew. The picture's own bill
+    /// holds whatever comes of it.
     func file(of made: MadePicture, _ order: PictureOrder) async throws -> [UInt8] {
-        if made.picture.isFlagged { throw NotMade.failed(.policyViolation, made.bill) }
+        if made.picture.isFlagged { throw NotMade.failed(.policyViolation, nil) }
         guard let open = made.submit else {
-            guard case .bytes(let bytes) = made.picture.source else { throw NotMade.failed(.serviceError, made.bill) }
+            guard case .bytes(let bytes) = made.picture.source else { throw NotMade.failed(.serviceError, nil) }
             return bytes
         }
         var picture = made.picture
@@ -77,7 +92,7 @@ struct Follow: Sendable {
                 if case .made(let again) = await open.route.provider.poll(id) { picture = again }
             }
         }
-        throw NotMade.failed(.serviceError, made.bill)
+        throw NotMade.failed(.serviceError, nil)
     }
 
     func pause(since started: ContinuousClock.Instant, askedFor: Double?) async throws {

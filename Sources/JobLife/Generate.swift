@@ -64,7 +64,6 @@ public struct Generate: Sendable {
     let routes: Routes
     let submits: SubmitDesk
     let follow: Follow
-    let logger: Logger
 
     /// - Parameters:
     ///   - routes: who can be asked.
@@ -72,7 +71,6 @@ public struct Generate: Sendable {
     ///   - schedule: how often providers are asked for what they work on.
     public init(routes: Routes, _ pool: ConnectionPool, schedule: AskSchedule = AskSchedule(), logger: Logger) {
         self.routes = routes
-        self.logger = logger
         submits = SubmitDesk(pool, logger: logger)
         follow = Follow(routes: routes, submits: submits, schedule: schedule)
     }
@@ -80,8 +78,8 @@ public struct Generate: Sendable {
     func callAsFunction(_ order: PictureOrder, _ place: AttemptPlace) async throws -> MadePicture {
         // The first attempt finds nothing, so it does not look.
         var before = order.task.attempt > 1 ? try await known(order) : []
-        // Who has refused in this attempt is not asked again before the others.
-        var refusedNow: Set<Int32> = []
+        // Who was asked in this attempt is not asked again before the others.
+        var askedNow: Set<Int32> = []
         while true {
             if Task.isCancelled { throw NotMade.lost }
             let end: SubmitEnd
@@ -93,16 +91,16 @@ public struct Generate: Sendable {
                 if failures.count >= Self.failuresMax { throw NotMade.failed(.generationFailed, nil) }
                 let choice = routes.choose(
                     model: order.task.model, mode: order.task.mode, groupID: order.task.groupID, image: order.image,
-                    without: refusedNow.union(failures.map(\.providerID)))
+                    without: askedNow.union(failures.map(\.providerID)))
                 switch choice {
                 case .builtIn(let engine): return try await draw(order, engine, place)
-                case .exhausted where !refusedNow.isSubset(of: failures.map(\.providerID)):
+                case .exhausted where !askedNow.isSubset(of: failures.map(\.providerID)):
                     throw NotMade.later(seconds: Self.refusedSeconds)
                 case .exhausted: throw NotMade.failed(.generationFailed, nil)
                 case .never: throw NotMade.failed(.operationUnavailable, nil)
                 case .later(let seconds): throw NotMade.later(seconds: seconds)
                 case .chosen(let route):
-                    refusedNow.insert(route.id)
+                    askedNow.insert(route.id)
                     end = try await submit(order, route, place)
                 }
             }
@@ -167,17 +165,13 @@ public struct Generate: Sendable {
     private func handOver(_ job: ProviderJob, _ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
         let started = ContinuousClock.now
         let answer = await open.route.provider.submit(job, progress: place.progress)
-        var open = open
         switch answer {
         case .accepted(let id):
-            open.providerTaskID = id
             routes.succeeded(open.route.id)
-            try await submits.record(open, .accepted)
-            return try await follow(open, place)
+            return try await follow.accepted(open, id, place)
         case .made(let picture):
             routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
-            try await submits.record(open, .made, cost: picture.cost)
-            return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+            return try await follow.made(open, picture)
         case .refused(let fault): return try await follow.refused(open, fault)
         case .unknown(let reason):
             // One's own engine bills nothing, so nothing is lost by asking another.
@@ -229,13 +223,8 @@ public struct Generate: Sendable {
             }
             if provider.capabilities.deduplicates {
                 switch await provider.submit(job, progress: place.progress) {
-                case .accepted(let id):
-                    open.providerTaskID = id
-                    try await submits.record(open, .accepted)
-                    return try await follow(open, place)
-                case .made(let picture):
-                    try await submits.record(open, .made, cost: picture.cost)
-                    return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+                case .accepted(let id): return try await follow.accepted(open, id, place)
+                case .made(let picture): return try await follow.made(open, picture)
                 // Only a word about the job itself says something about the first submit too.
                 case .refused(let fault) where fault.kind == .job || fault.kind == .moderated:
                     return try await follow.refused(open, fault)
@@ -243,10 +232,7 @@ public struct Generate: Sendable {
                 }
             } else if provider.capabilities.finds {
                 switch await provider.find(job) {
-                case .found(let id):
-                    open.providerTaskID = id
-                    try await submits.record(open, .accepted)
-                    return try await follow(open, place)
+                case .found(let id): return try await follow.accepted(open, id, place)
                 case .absent: return try await follow.refused(open, ProviderFault(.away, "it never arrived"))
                 case .unknown: continue
                 }

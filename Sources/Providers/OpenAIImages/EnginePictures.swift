@@ -73,13 +73,13 @@ enum EnginePictures {
         }
         let made = try Picture.decode(file, limits: limits)
             .flattened(onto: .white).cropped(width: size.width, height: size.height)
-        guard let inputs = job.inputs, let mask = inputs.mask else { return try made.encode(as: pictureFormat(format)) }
-        return try made.keeping(decoded(inputs.image, size), whereBlack: decoded(mask, size)).encode(as: pictureFormat(format))
+        guard let inputs = job.inputs, let mask = inputs.mask else { return try made.encode(as: format.pictureFormat) }
+        return try made.keeping(decoded(inputs.image, size), whereBlack: decoded(mask, size)).encode(as: format.pictureFormat)
     }
 
     /// The picture to start from as the result.
     static func unchanged(_ inputs: PreparedInputs, image: ImageRequest) throws(VipsError) -> [UInt8] {
-        try decoded(inputs.image, image.size).encode(as: pictureFormat(image.format))
+        try decoded(inputs.image, image.size).encode(as: image.format.pictureFormat)
     }
 
     private static func decoded(_ file: [UInt8], _ size: ImageSize) throws(VipsError) -> Picture {
@@ -92,14 +92,6 @@ enum EnginePictures {
     private static func check(_ header: PictureHeader, _ size: ImageSize) throws(VipsError) {
         guard header.width == size.width, header.height == size.height else {
             throw VipsError(.invalidArgument, "An input is not of \(size.width)x\(size.height); prepare it first.")
-        }
-    }
-
-    private static func pictureFormat(_ format: ImageFormat) -> PictureFormat {
-        switch format {
-        case .webp: .webp
-        case .png: .png
-        case .jpeg: .jpeg
         }
     }
 }

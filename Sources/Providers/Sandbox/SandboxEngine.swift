@@ -81,7 +81,7 @@ public struct SandboxEngine: ImageProvider {
     private static func encoded(_ job: ProviderJob) -> Result<[UInt8], VipsError> {
         defer { VipsLibrary.leaveThread() }
         do throws(VipsError) {
-            return .success(try picture(job).encode(as: format(job.image.format)))
+            return .success(try picture(job).encode(as: job.image.format.pictureFormat))
         } catch { return .failure(error) }
     }
 
@@ -91,14 +91,6 @@ public struct SandboxEngine: ImageProvider {
             return try SandboxPicture.draw(prompt: image.prompt, seed: image.seed, width: image.width, height: image.height)
         }
         return try SandboxRepaint.draw(prompt: image.prompt, seed: image.seed, size: image.size, inputs: inputs)
-    }
-
-    private static func format(_ format: ImageFormat) -> PictureFormat {
-        switch format {
-        case .webp: .webp
-        case .png: .png
-        case .jpeg: .jpeg
-        }
     }
 
     /// FNV-1a over prompt and seed: the same request fails or succeeds each time.
