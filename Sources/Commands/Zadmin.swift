@@ -8,7 +8,7 @@ public struct Zadmin: AsyncParsableCommand {
             Migrate.self, GroupCommand.self, PriceCommand.self, AccountCommand.self, KeyCommand.self,
             CreditsCommand.self, QuotaCommand.self, LimitCommand.self, Usage.self, StatementCommand.self, ReconcileCommand.self,
             TaskCommand.self, ProviderCommand.self, RouteCommand.self, CallbackCommand.self, ModerationCommand.self,
-            Doctor.self,
+            AuditCommand.self, Doctor.self,
         ])
 
     /// Made by the argument parser.

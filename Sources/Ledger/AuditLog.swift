@@ -1,5 +1,5 @@
 public import Domain
-import Foundation
+public import Foundation
 public import Postgres
 
 /// A change to money or rights, as the audit log and repeated commands know it.
@@ -79,4 +79,38 @@ public struct AuditLog: Sendable {
         }
         return AuditedResult(text: result, replayed: false)
     }
+
+    /// The newest lines.
+    /// - Parameters:
+    ///   - actor: only of this one; nil is anybody.
+    ///   - since: from this moment on.
+    ///   - limit: how many at most.
+    public func lines(
+        actor: String?, since: Date, limit: Int, in session: any Session
+    ) async throws(PostgresError) -> [AuditLine] {
+        let window = [Parameter(since), Parameter(Int32(clamping: limit))]
+        let (statement, parameters) =
+            actor.map { (LedgerStatements.auditedBy, window + [Parameter($0)]) } ?? (LedgerStatements.audited, window)
+        return try await session.query(statement, parameters) { (row) throws(PostgresError) in
+            AuditLine(
+                at: try row.get(0), actor: try row.get(1), command: try row.get(2), target: try row.get(3), reason: try row.get(4),
+                result: try row.get(5, as: JSONText.self).string)
+        }
+    }
+}
+
+/// A line of the audit log.
+public struct AuditLine: Sendable {
+    /// When it was done.
+    public let at: Date
+    /// Who did it.
+    public let actor: String
+    /// The command, such as `credits grant`.
+    public let command: String
+    /// What it changed, such as an account's name.
+    public let target: String
+    /// Why.
+    public let reason: String
+    /// What it answered, as JSON text.
+    public let result: String
 }

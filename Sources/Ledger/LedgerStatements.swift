@@ -100,6 +100,19 @@ public enum LedgerStatements {
     static let audit = Statement(
         "audit", "insert into audit_log (actor, command, target, reason, result) values ($1, $2, $3, $4, $5)")
 
+    /// Index `audit_log_by_time`.
+    static let audited = Statement(
+        "audit_list",
+        """
+        select at, actor, command, target, reason, result from audit_log where at >= $1 order by at desc, id desc limit $2
+        """)
+    /// Index `audit_log_by_actor`.
+    static let auditedBy = Statement(
+        "audit_list_actor",
+        """
+        select at, actor, command, target, reason, result from audit_log
+        where actor = $3 and at >= $1 order by at desc, id desc limit $2
+        """)
     static let setPrices = Statement(
         "price_set",
         """
@@ -157,7 +170,7 @@ public enum LedgerStatements {
     public static let all =
         [
             balance, wallet, grant, adjust, expireDue, expiringGrants, makeCode, redeemCode, withdrawCode, codes,
-            quotaSubject, timeZoneKnown, setQuota, quota, quotas, history, replayed, lockKey, remember, audit, setPrices,
-            withdrawPrice, lockPrices, plannedPrices, knownModels, prices, quotes, LedgerProof.patience,
+            quotaSubject, timeZoneKnown, setQuota, quota, quotas, history, replayed, lockKey, remember, audit, audited, auditedBy,
+            setPrices, withdrawPrice, lockPrices, plannedPrices, knownModels, prices, quotes, LedgerProof.patience,
         ] + LedgerProof.all + InvoiceStatements.all + StatementBook.all
 }

@@ -17,11 +17,13 @@ public enum QueueStatements {
     static let close = Statement("close_tasks", "select * from close_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
     static let cancel = Statement("cancel_tasks", "select * from cancel_tasks($1, $2, $3)")
     static let handBack = Statement("return_tasks", "select return_tasks($1, 'handed_back')")
+    /// Index `leases_task_id_key`.
+    static let leaseOf = Statement("task_lease", "select lease from leases where task_id = $1")
     static let rescue = Statement("rescue_tasks", "select rescue_tasks($1)")
     static let deferTask = Statement("defer_task", "select defer_task($1, $2)")
     static let returnDeferred = Statement("return_deferred_tasks", "select return_deferred_tasks()")
     static let notify = Statement("notify_tasks", "select pg_notify('tasks', '')")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [claim, claimed, renew, close, cancel, handBack, rescue, deferTask, returnDeferred, notify]
+    public static let all = [claim, claimed, renew, close, cancel, handBack, leaseOf, rescue, deferTask, returnDeferred, notify]
 }

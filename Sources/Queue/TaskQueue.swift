@@ -91,6 +91,16 @@ public struct TaskQueue: Sendable {
         try await session.execute(QueueStatements.handBack, [Parameter(leases.map(\.value))])
     }
 
+    /// Gives a task back to the queue that a node works on or that was put aside, for an operator who does not want to wait for
+    /// either. Whoever worked on it cannot end it any more; what it has submitted is found by the next attempt.
+    /// One that waits in the queue stays there.
+    public func takeBack(_ task: TaskID, in session: any Session) async throws(PostgresError) {
+        let leases = try await session.query(QueueStatements.leaseOf, [Parameter(task.value)]) { (row) throws(PostgresError) in
+            Lease(try row.get(0))
+        }
+        try await handBack(leases, in: session)
+    }
+
     /// Puts a running task aside: nobody works on it, and after the time it returns to the queue.
     /// - Returns: false when the lease was no longer held.
     public func putAside(_ lease: Lease, seconds: Double, in session: any Session) async throws(PostgresError) -> Bool {

@@ -54,6 +54,24 @@ extension QueueSuites {
             #expect(try await ledgerDrift(database).isEmpty)
         }
 
+        @Test func whatIsTakenBackRunsAgainFromANodeOrFromAside() async throws {
+            let database = try await TestDatabase.fresh(connectionsMax: 1)
+            let acme = try await Tenant.make(database)
+            let ids = try await database.admitted((0..<3).map { _ in acme.submission() })
+            let claimed = try await database.claim(2)
+            #expect(try await queue.putAside(claimed[1].lease, seconds: 600, in: database.pool))
+            // The third waits in the queue, and stays there.
+            for id in ids { try await queue.takeBack(id, in: database.pool) }
+            #expect(try await database.number("select count(*) from queue") == 3)
+            #expect(try await database.rows("select outcome from attempts") == [["handed_back"], ["handed_back"]])
+            #expect(try await database.close([.completed(claimed[0].lease)]) == [claimed[0].lease: .stale])
+            let again = try await database.claim(9)
+            #expect(Set(again.map(\.id)) == Set(ids))
+            #expect(Set(again.map(\.attempt)) == [1, 2])
+            #expect(try await acme.balance(database) == (922_000, 78_000, 0))
+            #expect(try await ledgerDrift(database).isEmpty)
+        }
+
         @Test func aTaskWhoseAttemptsAreUsedUpFailsAndIsRefunded() async throws {
             let database = try await TestDatabase.fresh(connectionsMax: 1)
             let acme = try await Tenant.make(database)

@@ -47,7 +47,8 @@ extension SystemTests {
                 ("credits grant --account nobody --amount 1", "zadmin account list"),
                 ("credits grant --account acme --amount 1 --reason \(String(repeating: "r", count: 501))", "500"),
                 ("credits balance --account nobody", "zadmin account list"),
-                ("credits history --account nobody", "zadmin account list"),
+                ("credits history --account nobody", "zadmin account list"), ("audit --since yesterday", "2026-12-31"),
+                ("audit --limit 0", "1 to 10000"),
                 ("key issue --account nobody", "zadmin account list"),
                 ("key issue --account acme --expires tomorrow", "2026-12-31"),
                 // Neither rolled over to March, nor cut down to what can be read of it.
@@ -209,6 +210,47 @@ extension SystemTests {
                 #expect(try config.json() is [[String: Any]] && !config.output.contains("7e7e"))
                 let csv = try await site.mustRun("usage --csv")
                 #expect(csv.output.split(separator: "\n").count == 2)
+            }
+        }
+
+        @Test func theAuditLogTellsWhoDidWhatAndWhy() async throws {
+            try await Site.with { site in
+                try await site.makeAccount("acme", credits: "1")
+                try await site.mustRun("credits grant --account acme --amount 2 --reason order-17")
+                let lines = try #require(try await site.mustRun("audit --json --limit 2").json() as? [[String: Any]])
+                #expect(lines.map { $0["command"] as? String } == ["credits grant", "credits grant"], "the newest first")
+                #expect(lines[0]["reason"] as? String == "order-17" && lines[0]["target"] as? String == "acme")
+                let actor = try #require(lines[0]["actor"] as? String)
+                let mine = try #require(try await site.mustRun("audit --actor \(actor) --since 2026-01-01 --json").json() as? [Any])
+                #expect(mine.count == 3)
+                #expect(try await site.mustRun("audit --actor nobody --json").json() as? [String] == [])
+                #expect(try await site.mustRun("audit --since 2099-01-01 --json").json() as? [String] == [])
+                let table = try await site.mustRun("audit").output
+                #expect(table.contains("order-17") && table.contains("account create"))
+            }
+        }
+
+        @Test func aTaskIsRetriedUntilItHasEnded() async throws {
+            try await Site.with { site in
+                try await site.makeAccount("acme", credits: "1")
+                let key = try await site.issueKey("acme")
+                // It draws for an hour and does not lose its lease, so that only an operator can take the task from it.
+                let stuck = try await Node.start(
+                    site,
+                    settings: ["ZIMAGE_SANDBOX_SECONDS": "3600", "ZIMAGE_LEASE_SECONDS": "600", "ZIMAGE_GRACE_SECONDS": "1"])
+                let id = try await stuck.submit(key).taskID()
+                try await eventually("it works") { try await site.number("select count(*) from leases") == 1 }
+                stuck.child.send(SIGSTOP)
+                try await site.mustRun("task retry \(id)")
+                let quick = try await Node.start(site, settings: ["ZIMAGE_SANDBOX_SECONDS": "0"])
+                try await site.allEnded()
+                stuck.child.send(SIGCONT)
+                #expect(await stuck.stop() == .exited(0))
+                #expect(try await quick.task(id, key)["status"] as? String == "completed")
+                let late = try await site.zadmin("task retry \(id)")
+                try expectRefusal(late, line: "task retry", advice: "zadmin task show \(id)")
+                try expectRefusal(try await site.zadmin("task retry nothing"), line: "task retry", advice: "zadmin task list")
+                try await site.expectCleanLedger()
             }
         }
 

@@ -37,7 +37,7 @@ extension SystemTests {
                 ["quota_subject", "quota_find", "time_zone_known", "quota_set", "commit"]
             ),
             ("limit set --account acme --rpm 1000#", ["limit_find", "limit_set", "commit"]),
-            ("task cancel TASK", ["cancel_tasks", "commit"]),
+            ("task cancel TASK", ["cancel_tasks", "commit"]), ("task retry TASK", ["task_lease", "commit"]),
             (
                 "moderation word add word# --category sexual --level strict",
                 ["moderation_lock", "moderation_count", "moderation_add", "commit"]
@@ -77,7 +77,7 @@ extension SystemTests {
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage", "callback_list", "callback_list_account",
             "callback_find", "callback_delivery_list",
-            "moderation_today", "moderation_report", "provider_routes",
+            "moderation_today", "moderation_report", "audit_list", "audit_list_actor", "provider_routes",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {
@@ -195,7 +195,7 @@ extension SystemTests {
             let made = try await site.mustRun("credits code create --amount 1 --count 200")
             objects.codes = made.output.split(separator: "\n").filter { $0.hasPrefix("ZC-") }.map(String.init)
             let node = try await Node.start(site, roles: "api")
-            for _ in 0..<4 { objects.tasks.append(try await node.submit(key).taskID()) }
+            for _ in 0..<8 { objects.tasks.append(try await node.submit(key).taskID()) }
             let called = try await node.submit(key, body: Node.body.dropLast() + #","callback_url":"https://example.com/"}"#)
             try await site.mustRun("task cancel \(called.taskID())")
             #expect(await node.stop() == .exited(0))

@@ -7,7 +7,8 @@ import Reports
 
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "task", abstract: "Customers' jobs.", subcommands: [TaskShow.self, TaskList.self, TaskCancel.self])
+        commandName: "task", abstract: "Customers' jobs.",
+        subcommands: [TaskShow.self, TaskList.self, TaskCancel.self, TaskRetry.self])
 }
 
 struct TaskShow: OfficeCommand {
@@ -122,6 +123,39 @@ struct TaskCancel: OfficeCommand {
             }
         }
         change.print(result, "Cancelled the task \(id); its credits are refunded.")
+    }
+}
+
+struct TaskRetry: OfficeCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Gives a task back to the queue now, from a node that is stuck or from its wait for a provider.",
+        discussion: """
+            The next attempt goes on with what was submitted to a provider: nothing is paid twice. A task that has ended stays \
+            so, because its credits are settled or refunded.
+            """)
+
+    @Argument(help: "The id that the customer has.") var id: String
+    @OptionGroup var change: ChangeOptions
+
+    func run(in office: Office) async throws {
+        let id = id
+        let number = try Dialects(office).id(id)
+        let queue = TaskQueue(leaseSeconds: office.settings.leaseSeconds)
+        let result = try await change.run("task retry", target: id, arguments: [], in: office) {
+            guard let number, let task = try await ReportBook().task(number, in: $0) else {
+                throw CommandError("there is no task '\(id)': see `zadmin task list`")
+            }
+            guard !task.state.isFinal else {
+                throw CommandError(
+                    "the task is \(task.state.rawValue) and stays so, the customer submits it again: see `zadmin task show \(id)`")
+            }
+            try await queue.takeBack(number, in: $0)
+            return .object([("id", .string(id)), ("status", .string("pending"))])
+        }
+        // A hint that is lost only costs the nodes' next look.
+        try? await queue.hint(in: office.pool)
+        change.print(result, "The task \(id) waits for the next free worker.")
     }
 }
 
