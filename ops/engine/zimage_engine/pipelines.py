@@ -63,29 +63,27 @@ class Pipelines:
         """Loads the weights: minutes for real ones, and a download the first time."""
         self.device = device_of(settings)
         self._generate = load(settings, self.device)
-        parts = self._generate.components
-        self._edit = ZImageImg2ImgPipeline(**parts)
-        self._inpaint = ZImageInpaintPipeline(**parts)
+        self.parts: dict[str, Any] = self._generate.components
+        """Transformer, vae, text_encoder, tokenizer and scheduler."""
+        self._edit = ZImageImg2ImgPipeline(**self.parts)
+        self._inpaint = ZImageInpaintPipeline(**self.parts)
         for pipeline in (self._edit, self._inpaint):
             pipeline.set_progress_bar_config(disable=True)
-        self.texts = TextCache(settings.text_cache_mib * 2**20, self._encode)
+        self.texts = TextCache(settings.text_cache_mib * 2**20, self.encode)
         self.forwards = 0
         """How often the transformer ran, whole batches counted once: what a picture costs, and what a cancel saves."""
         self.transformer.register_forward_pre_hook(self._count)
 
     @property
     def transformer(self) -> torch.nn.Module:
-        return self._generate.transformer
-
-    @property
-    def scheduler(self) -> Any:
-        return self._generate.scheduler
+        return self.parts["transformer"]
 
     def _count(self, *_: Any) -> None:
         self.forwards += 1
 
     @torch.no_grad()
-    def _encode(self, prompt: str) -> torch.Tensor:
+    def encode(self, prompt: str) -> torch.Tensor:
+        """What the text encoder makes of a prompt: tokens x features."""
         # The pipeline writes into the list that it is given.
         texts, _ = self._generate.encode_prompt(prompt, do_classifier_free_guidance=False)
         return texts[0]

@@ -48,6 +48,8 @@ def load(settings: Settings, device: torch.device) -> ZImagePipeline:
 
 def _pipeline(settings: Settings, device: torch.device) -> ZImagePipeline:
     if settings.weights == "tiny":
+        # So small that a second thread costs more than it does, above all on a busy machine.
+        torch.set_num_threads(1)
         return random_pipeline(TINY, device, torch.float32)
     if settings.weights == "random-full":
         log.info("making random weights of full size on %s", device)
@@ -56,7 +58,7 @@ def _pipeline(settings: Settings, device: torch.device) -> ZImagePipeline:
         log.info("loading %s; the first time it is downloaded: 33 GB", settings.model)
         try:
             pipeline = ZImagePipeline.from_pretrained(
-                settings.model, torch_dtype=torch.bfloat16, quantization_config=_bitsandbytes(settings.quantize)
+                settings.model, dtype=torch.bfloat16, quantization_config=_bitsandbytes(settings.quantize)
             )
         except (OSError, ValueError) as error:
             raise SetupError(f"{settings.model} cannot be loaded: {error}") from error

@@ -85,6 +85,8 @@ class Worker:
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self.state = "loading"
         """`loading`, `ready`, `stopping` or `failed`."""
+        self.loaded = threading.Event()
+        """Set when the state is no longer `loading`."""
         self.problem: str | None = None
         """Why it failed."""
         self.drawer: Drawer | None = None
@@ -158,8 +160,10 @@ class Worker:
             drawer = self._open_drawer()
             with self._changed:
                 self.drawer = drawer
+                self._counted = drawer.forwards
                 if self.state == "loading":
                     self.state = "ready"
+            self.loaded.set()
             while batch := self._take(drawer):
                 self._draw(drawer, batch)
         except Exception as error:
@@ -174,6 +178,7 @@ class Worker:
             for job in self._running:
                 job.tell(Failed(error))
             self._refuse_waiting(error)
+        self.loaded.set()
         self.on_failure()
 
     def _take(self, drawer: Drawer) -> list[Job]:
