@@ -26,6 +26,8 @@ from .settings import Settings
 from .worker import Done, Event, Failed, Job, Step, Worker
 
 UPLOAD_SECONDS_MAX = 60
+UPLOADS_MAX = 8
+"""Bodies that are read at once: each may hold some twenty megabytes of pictures."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -41,6 +43,7 @@ class Engine:
         self._moderator = moderator
         # Two: one picture is encoded while another is decoded. The thread that draws never waits for either.
         self._threads = ThreadPoolExecutor(2, "pictures")
+        self._uploads = asyncio.Semaphore(UPLOADS_MAX)
 
     def app(self) -> Starlette:
         """The ASGI application. Its start starts the worker, its end stops it."""
@@ -109,17 +112,26 @@ class Engine:
 
     async def generations(self, request: Request) -> Response:
         """`POST /v1/images/generations`, JSON."""
-        return await self._draw(request, read_generation(await _in_time(uploads.read_json(request)), self._settings))
+        return await self._draw(request, read_generation(await self._read(uploads.read_json(request)), self._settings))
 
     async def edits(self, request: Request) -> Response:
         """`POST /v1/images/edits`, a form with the files."""
-        fields = await _in_time(uploads.read_form(request))
+        fields = await self._read(uploads.read_form(request))
         return await self._draw(request, await self._on_thread(read_edit, fields, self._settings))
 
     async def moderations(self, request: Request) -> Response:
         """`POST /v1/moderations`, JSON with pictures as data URIs."""
-        fields = await _in_time(uploads.read_json(request, moderation.BODY_BYTES_MAX))
+        fields = await self._read(uploads.read_json(request, moderation.BODY_BYTES_MAX))
         return JSONResponse(await self._on_thread(self._moderator.answer, fields, "image-classifier"))
+
+    async def _read(self, reading: Awaitable[Any]) -> Any:
+        """A body, in bounded time and memory."""
+        async with self._uploads:
+            try:
+                async with asyncio.timeout(UPLOAD_SECONDS_MAX):
+                    return await reading
+            except TimeoutError as error:
+                raise EngineError(408, f"the body did not arrive within {UPLOAD_SECONDS_MAX} s") from error
 
     async def _on_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
@@ -205,14 +217,6 @@ async def _gone(request: Request) -> None:
     """Returns when the caller has closed the connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _in_time(reading: Awaitable[Any]) -> Any:
-    try:
-        async with asyncio.timeout(UPLOAD_SECONDS_MAX):
-            return await reading
-    except TimeoutError as error:
-        raise EngineError(408, f"the body did not arrive within {UPLOAD_SECONDS_MAX} s") from error
 
 
 async def _on_engine_error(_: Request, error: Exception) -> Response:
