@@ -19,7 +19,6 @@ extension SystemTests {
             try await Site.with { site in
                 let engines = try (0..<2).map { _ in try EngineProcess(site) }
                 defer { for engine in engines { engine.kill() } }
-                let node = try await Node.start(site, settings: ["ZIMAGE_LEASE_SECONDS": "3"])
                 try await site.makeAccount("acme", credits: "1")
                 let key = try await site.issueKey("acme")
                 for (number, engine) in engines.enumerated() {
@@ -31,6 +30,7 @@ extension SystemTests {
                     let tested = try await site.zadmin("provider test \(name)")
                     #expect(tested.isSuccess, "\(tested.output)\(tested.error)")
                 }
+                let node = try await Node.start(site, settings: ["ZIMAGE_LEASE_SECONDS": "3"])
                 try await draws(engines[0], node, key)
                 #expect(try await site.balance("acme") == ["0.896", "0", "0.104"])
                 try await stops(engines[0], node, key)
@@ -79,6 +79,7 @@ extension SystemTests {
             defer { engine.child.send(SIGCONT) }
             try await eventually("the engine is held") { engine.child.isStopped }
             let open = try engine.openConnections()
+            #expect(open > 0)
             #expect(try await node.send("POST", "/v1/tasks/\(id)/cancel", key: key).status == 200)
             try await eventually("the service hangs up") { try engine.openConnections() < open }
             engine.child.send(SIGCONT)

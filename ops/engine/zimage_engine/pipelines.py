@@ -115,13 +115,21 @@ class Pipelines:
             "output_type": output,
             "callback_on_step_end": self._callback(on_step),
         }
-        size = {"height": first.height, "width": first.width}
-        if first.image is None:
-            return self._generate(**options, **size).images
-        options |= {"image": first.image, "strength": first.strength} | size
-        if first.mask is None:
-            return self._edit(**options).images
-        return self._inpaint(mask_image=first.mask, **options).images
+        options |= {"height": first.height, "width": first.width}
+        if first.image is not None:
+            options |= {"image": first.image, "strength": first.strength}
+        if first.mask is not None:
+            options["mask_image"] = first.mask
+        try:
+            return self._pipeline(first)(**options).images
+        finally:
+            # With --offload, a cancel leaves the transformer where the text encoder needs the room.
+            self._generate.maybe_free_model_hooks()
+
+    def _pipeline(self, request: PictureRequest) -> Any:
+        if request.image is None:
+            return self._generate
+        return self._edit if request.mask is None else self._inpaint
 
     @staticmethod
     def _callback(on_step: OnStep) -> Callable[..., dict[str, Any]]:
