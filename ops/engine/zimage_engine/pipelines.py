@@ -131,9 +131,18 @@ class Pipelines:
             return self._generate
         return self._edit if request.mask is None else self._inpaint
 
-    @staticmethod
-    def _callback(on_step: OnStep) -> Callable[..., dict[str, Any]]:
+    def _callback(self, on_step: OnStep) -> Callable[..., dict[str, Any]]:
+        before: torch.cuda.Event | None = None
+
         def step_ended(pipeline: Any, index: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
+            # Python only queues work for a GPU. Left alone it would be steps ahead: progress would be told too early,
+            # and a cancel would find everything queued. One step ahead is enough to keep the GPU busy.
+            nonlocal before
+            if self.device.type == "cuda":
+                if before is not None:
+                    before.synchronize()
+                before = torch.cuda.Event()
+                before.record()
             on_step(index + 1, pipeline.num_timesteps)
             return values
 
