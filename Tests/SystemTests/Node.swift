@@ -35,7 +35,8 @@ struct Node: Sendable {
         throw TestFailure("no free port")
     }
 
-    private static func freePort() throws -> Int {
+    /// A port on which nobody listens now.
+    static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()

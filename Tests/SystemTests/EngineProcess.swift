@@ -1,0 +1,60 @@
+import Curl
+import Foundation
+import TestSupport
+
+/// The engine of `ops/engine` with tiny weights, as a process of its own.
+struct EngineProcess: Sendable {
+    let port: Int
+    let child: Child
+    private let site: Site
+    private let log: String
+
+    /// Starts it; it loads for some seconds.
+    init(_ site: Site) throws {
+        self.site = site
+        port = try Node.freePort()
+        log = "\(site.folder)/engine-\(port)"
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        child = try Child(
+            "\(RepositoryPaths.root)/ops/engine/run", ["--tiny", "--device", "cpu", "--port", "\(port)"],
+            environment: ["PATH": path, "HOME": site.folder], outputPath: "\(log).out", errorPath: "\(log).err")
+    }
+
+    /// Waits until it draws. Where its Python packages are not there yet, it installs them first.
+    func ready() async throws {
+        try await eventually("the engine is ready", withinSeconds: 240) {
+            guard child.isRunning else {
+                throw TestFailure("the engine ended: \((try? String(contentsOfFile: "\(log).err", encoding: .utf8)) ?? "")")
+            }
+            return (try? await get("/health").status) == 200
+        }
+    }
+
+    /// A number of its `/metrics`; 0 for what it has not counted yet.
+    func metric(_ name: String) async throws -> Int {
+        let line = try await get("/metrics").text.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+        return line.flatMap { Double($0.dropFirst(name.count + 1)) }.map { Int($0) } ?? 0
+    }
+
+    /// How often its network ran.
+    func forwards() async throws -> Int { try await metric("engine_forwards_total") }
+
+    /// Connections of which it has not been told that the other end closed them. The kernel knows, also while the engine is
+    /// stopped and does not look.
+    func openConnections() throws -> Int {
+        let end = String(format: "0100007F:%04X", port)
+        return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n").count { line in
+            let words = line.split(separator: " ")
+            return words.count > 3 && words[1] == end && words[3] == "01"
+        }
+    }
+
+    private func get(_ path: String) async throws -> TransferResponse {
+        try await site.transfers.perform(
+            TransferRequest(
+                method: "GET", url: "http://127.0.0.1:\(port)\(path)", headers: [(name: "connection", value: "close")], egress: nil))
+    }
+
+    /// Ends it with no chance to tidy up.
+    func kill() { child.send(SIGKILL) }
+}

@@ -1,0 +1,7 @@
+"""python -m zimage_engine --help."""
+
+import sys
+
+from .server import main
+
+sys.exit(main())
