@@ -1,6 +1,7 @@
 import Domain
-import Providers
 import TestSupport
+
+@testable import Providers
 
 /// A kind of provider, and what its host says on the occasions that `ConformanceTests` tries. A new kind is one more of these.
 struct Subject: Sendable, CustomStringConvertible {
@@ -9,6 +10,8 @@ struct Subject: Sendable, CustomStringConvertible {
 
     let kind: ProviderKind
     var engine: EngineDialect?
+    /// What a picture is expected to cost; nil for those whose price nobody has said.
+    var cost: ProviderCost?
     /// Tells apart those of one kind, in the names of tests.
     var variant: String?
     let make: @Sendable (ProviderSettings, ProviderAccess) -> any ImageProvider
@@ -20,6 +23,8 @@ struct Subject: Sendable, CustomStringConvertible {
     let leavesOpen: [ScriptedHost.Act]
     /// How a job's host says that it goes on; nil where submits answer at once.
     let goesOn: ScriptedHost.Act?
+    /// Whether a link to a picture may be a path at the host itself.
+    var takesPaths = false
     /// A job that it takes.
     var job = ProviderJob(
         image: ImageRequest(
@@ -28,6 +33,11 @@ struct Subject: Sendable, CustomStringConvertible {
 
     var description: String { [kind.rawValue, engine?.rawValue, variant].compactMap { $0 }.joined(separator: " ") }
 
+    /// Whether nothing is lost when a job is made twice, so that nothing about it has to stay open.
+    var billsNothing: Bool {
+        ProviderSettings(name: "tried", kind: kind, engine: engine, baseURL: "", cost: cost).billsNothing
+    }
+
     /// The provider at a host.
     func provider(
         at baseURL: String, _ access: ProviderAccess, allowsPrivate: Bool = true, timeoutSeconds: Double = 50
@@ -35,7 +45,7 @@ struct Subject: Sendable, CustomStringConvertible {
         make(
             ProviderSettings(
                 name: "tried", kind: kind, engine: engine, baseURL: baseURL, secret: Self.secret, allowsPrivate: allowsPrivate,
-                timeoutSeconds: timeoutSeconds), access)
+                cost: cost, timeoutSeconds: timeoutSeconds), access)
     }
 
     /// Provider and host.
@@ -52,7 +62,7 @@ struct Subject: Sendable, CustomStringConvertible {
 
 extension Subject {
     /// All kinds that call somebody.
-    static let all: [Subject] = [.novita, .highway, .unified, .ours, .zimageturbo]
+    static let all: [Subject] = [.novita, .highway, .unified, .ours, .zimageturbo] + engines
 
     /// Answers of gateways, and of hosts that speak another language than expected.
     private static let undocumented: [ScriptedHost.Act] = [
@@ -95,4 +105,30 @@ extension Subject {
         refuses: plain + [.answer(200, #"{"code":402,"message":"Insufficient balance","data":null}"#)],
         leavesOpen: undocumented + [.answer(200, #"{"code":500,"message":"failed","data":null}"#)],
         goesOn: .answer(200, #"{"code":200,"message":"success","data":{"task_id":"task_1","status":"IN_PROGRESS"}}"#))
+
+    /// Every program behind the OpenAI Images API, as one's own engine and as a host that bills.
+    static let engines = EngineDialect.allCases.flatMap { [engine($0, cost: nil), engine($0, cost: EngineSamples.cost)] }
+
+    private static func engine(_ engine: EngineDialect, cost: ProviderCost?) -> Subject {
+        let picture = EngineSamples.base64(TestPictures.png(width: 256, height: 256, 1, 2, 3))
+        return Subject(
+            kind: .openaiImages, engine: engine, cost: cost, variant: cost == nil ? "own" : "billed",
+            make: { OpenAIImagesProvider(settings: $0, access: $1) },
+            accepts: .answer(200, #"{"created":1,"data":[{"b64_json":"\#(picture)"}]}"#),
+            refuses: plain + [
+                .answer(400, #"{"error":{"message":"no","type":"invalid_request_error","code":"invalid_value"}}"#),
+                .answer(429, #"{"error":{"message":"no money","code":"insufficient_quota"}}"#),
+                .answer(503, #"{"error":{"message":"the queue is full","code":"busy"}}"#),
+            ],
+            leavesOpen: undocumented + [
+                .answer(500, #"{"error":{"message":"","type":"server_error"}}"#), .answer(200, #"{"data":[]}"#),
+                .answer(200, #"{"data":[{"b64_json":"aGVsbG8="}]}"#), .answer(200, #"{"error":{"message":"it fell over"}}"#),
+            ],
+            goesOn: nil, takesPaths: engine.row.links,
+            job: ProviderJob(
+                image: ImageRequest(
+                    prompt: "a cute cat", sizeText: nil, size: ImageSize(width: 256, height: 256), seed: 7, format: .webp,
+                    nsfwCheck: false),
+                model: "z-image-turbo", reference: "task-17-1"))
+    }
 }

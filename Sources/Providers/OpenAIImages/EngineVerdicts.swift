@@ -46,17 +46,23 @@ struct EngineVerdicts: Sendable {
         case 429: return .refused(ProviderFault(.busy(retryAfterSeconds: retryAfter(response)), text))
         case 400 where object.map(Self.isSetUpWrongly) == true: return .refused(ProviderFault(.settings, text))
         case 400, 413, 415, 422: return .refused(ProviderFault(.job, text))
+        // These may point to what the request has made.
+        case 302, 303: return open(.settings, text + ": correct its base URL, redirects are not followed")
         case 300..<400: return .refused(ProviderFault(.settings, text + ": correct its base URL, redirects are not followed"))
         case 401, 402, 403: return .refused(ProviderFault(.settings, text))
         case 404, 405, 501: return .refused(ProviderFault(.settings, text + ": check its base URL, kind and model"))
-        // Nothing was begun: a queue is full, or a model is being loaded.
+        // Said in words, or with a time: a queue is full, or a model is being loaded, and nothing was begun. Gateways answer
+        // it without either, also for requests that they have passed on.
         case 503:
             let seconds = retryAfter(response)
+            guard seconds != nil || object?.complaint != nil else { return lost(text) }
             return .refused(ProviderFault(seconds == nil ? .away : .busy(retryAfterSeconds: seconds), text))
         // From something between it and us, which does not know what it does. 520 and the like are Cloudflare's.
         case 408, 502, 504, 520..<530: return lost(text)
         case 500...: return useless(text)
-        default: return .refused(ProviderFault(.failed, text))
+        // What HTTP says about requests that nobody has begun.
+        case 406, 410, 411, 414, 417, 421, 426, 431: return .refused(ProviderFault(.failed, text))
+        default: return useless(text)
         }
     }
 

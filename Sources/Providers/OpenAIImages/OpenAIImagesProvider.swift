@@ -110,7 +110,7 @@ public struct OpenAIImagesProvider: ImageProvider {
     public func find(_ job: ProviderJob) async -> FindAnswer { .absent }
 
     public func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] {
-        let isPath = link.hasPrefix("/") && !link.hasPrefix("//")
+        let isPath = row.links && link.hasPrefix("/") && !link.hasPrefix("//")
         guard isPath || link.hasPrefix("http://") || link.hasPrefix("https://") else {
             throw ProviderFault(.failed, "its link is no web address")
         }
@@ -121,6 +121,10 @@ public struct OpenAIImagesProvider: ImageProvider {
         case .lost(let text): throw ProviderFault(.away, verdicts.clean(text))
         case .answered(let response):
             guard response.status == 200 else { throw ProviderFault(.failed, "status \(response.status)") }
+            // Stores answer a missing picture with a page and status 200.
+            guard PictureFormat(signatureOf: response.body) != nil else {
+                throw ProviderFault(.failed, "the link leads to something else (\(response.body.count) bytes)")
+            }
             return response.body
         }
     }

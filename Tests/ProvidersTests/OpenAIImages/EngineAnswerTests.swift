@@ -45,7 +45,10 @@ import Vips
         Case(status: 403, body: "<html>", free: .settings, billed: .settings, says: "status 403"),
         Case(status: 404, body: #"{"detail":"Not Found"}"#, free: .settings, billed: .settings, says: "404: Not Found: check its base URL"),
         Case(status: 308, body: "", free: .settings, billed: .settings, says: "redirects are not followed"),
-        Case(status: 409, body: "", free: .failed, billed: .failed, says: "status 409"),
+        // What became of the request stays open.
+        Case(status: 303, body: "", free: .settings, billed: nil, says: "redirects are not followed"),
+        Case(status: 409, body: "", free: .failed, billed: nil, says: "status 409"),
+        Case(status: 410, body: "", free: .failed, billed: .failed, says: "status 410"),
         Case(
             status: 429, headers: ["Retry-After: 7"], body: #"{"error":{"message":"slow down"}}"#,
             free: .busy(retryAfterSeconds: 7), billed: .busy(retryAfterSeconds: 7), says: "429: slow down"),
@@ -59,6 +62,7 @@ import Vips
             status: 500, body: #"{"error":{"message":"odd","code":"moderation_blocked"}}"#, free: .failed, billed: nil, says: "odd"),
         Case(status: 502, body: "", free: .away, billed: nil, says: "status 502"),
         Case(status: 503, body: #"{"error":"loading"}"#, free: .away, billed: .away, says: "503: loading"),
+        Case(status: 503, body: "<html>upstream reset</html>", free: .away, billed: nil, says: "status 503"),
         Case(
             status: 503, headers: ["Retry-After: 30"], body: "", free: .busy(retryAfterSeconds: 30),
             billed: .busy(retryAfterSeconds: 30), says: "status 503"),
