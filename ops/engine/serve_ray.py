@@ -2,7 +2,7 @@
 
 Ray starts a replica for each GPU as work comes, spreads requests over them and replaces those that fail. When a caller
 goes, Ray cancels its request and the replica stops that job. Ray is not among the engine's requirements:
-ops/engine/.venv/bin/pip install 'ray[serve]==2.60.0'. /health and /metrics answer for one replica, whichever is asked.
+.venv-engine/bin/pip install 'ray[serve]==2.60.0'. /health and /metrics answer for one replica, whichever is asked.
 """
 
 import argparse

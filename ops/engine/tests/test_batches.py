@@ -120,7 +120,7 @@ def test_one_leaves_a_batch_and_the_others_go_on(pipelines: Pipelines, gate: Gat
     assert engine.count("engine_jobs_total", outcome="cancelled") == 1
 
 
-def test_a_batch_that_does_not_fit_is_drawn_one_by_one(pipelines: Pipelines, gate: Gate) -> None:
+def test_what_does_not_fit_together_is_drawn_one_by_one(pipelines: Pipelines, gate: Gate) -> None:
     class Small:
         """A GPU with room for one picture."""
 
@@ -128,7 +128,7 @@ def test_a_batch_that_does_not_fit_is_drawn_one_by_one(pipelines: Pipelines, gat
             return getattr(pipelines, name)
 
         def draw(self, requests: list[PictureRequest], on_step: object) -> object:
-            if len(requests) > 1:
+            if len(requests) > 1 or requests[0].prompt == "huge":
                 raise torch.OutOfMemoryError("too much")
             return pipelines.draw(requests, on_step)
 
@@ -141,3 +141,6 @@ def test_a_batch_that_does_not_fit_is_drawn_one_by_one(pipelines: Pipelines, gat
         callers.wait()
         assert [seen[-1]["type"] for seen in callers.replies.values()] == ["image_generation.completed"] * 3
         assert engine.count("engine_batch_size_bucket", le="1.0") == 3
+        huge = engine.draw(prompt="huge")
+        assert huge.status_code == 500 and huge.json()["error"]["code"] == "out_of_memory"
+        assert engine.draw().status_code == 200

@@ -23,7 +23,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "engine_job_seconds",
-            "Time from the start of drawing to the picture, without encoding",
+            "The engine's time for a picture, without waiting and encoding; a batch shares it",
             registry=self.registry,
             buckets=(0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 120),
         )

@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--name", default="z-image-turbo", help="the model's name in requests and in /v1/models")
     add("--host", default="127.0.0.1", help="the address to listen on (default: this machine alone)")
-    add("--port", type=_positive, default=8500)
+    add("--port", type=_positive, default=8500, help="the port to listen on: %(default)s")
     add("--key-file", type=Path, help=f"a file with the key that callers must send; or set {KEY_VARIABLE}")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     add(
@@ -118,9 +118,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--quantize", choices=QUANTIZE, default="none", help="fp8 and int8 need torchao, bnb-* need bitsandbytes")
     add("--warmup", type=_sizes, default=(), metavar="SIZES", help="draw these before serving: 1024x1024,512x512")
-    add("--queue", type=_positive, default=8, help="jobs that may wait; more are refused with 429")
+    add("--queue", type=_positive, default=8, help="jobs that may wait, %(default)s; more are refused with 429")
     add(
-        "--batch", type=_positive, default=4, help="jobs of one size drawn together where it pays, at 512x512 and below"
+        "--batch",
+        type=_positive,
+        default=4,
+        help="jobs of one size drawn together where it pays, at 512x512 and below: up to %(default)s",
     )
     add("--text-cache-mib", type=int, default=64, help="memory for the texts of prompts that come again")
     add("--moderation", type=Path, metavar="FOLDER", help="an image classifier for POST /v1/moderations")

@@ -82,7 +82,7 @@ def _require(quantize: str) -> None:
     package = PACKAGES.get(quantize)
     if package is not None and importlib.util.find_spec(package) is None:
         raise SetupError(
-            f"--quantize {quantize} needs {package}: install it with ops/engine/.venv/bin/pip install {package}"
+            f"--quantize {quantize} needs {package}: install it with .venv-engine/bin/pip install {package}"
         )
 
 

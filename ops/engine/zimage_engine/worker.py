@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Done:
-    """The picture, height x width x 3 bytes, and how long the engine worked on it."""
+    """The picture, height x width x 3 bytes, and the engine's time that it took."""
 
     pixels: np.ndarray
     seconds: float
@@ -209,8 +209,30 @@ class Worker:
             return self._running
 
     def _draw(self, drawer: Drawer, batch: list[Job]) -> None:
-        began = time.monotonic()
+        self._metrics.running.set(len(batch))
+        too_large = False
+        try:
+            self._try(drawer, batch)
+        except Cancelled:
+            # Whoever is still there was not the one that cancelled.
+            stopping = EngineError(503, "the engine is stopping: ask another one", code="stopping")
+            self._end(batch, Failed(stopping), "cancelled")
+        except torch.OutOfMemoryError:
+            # Only marked here: until this block is left, the error holds what did not fit.
+            too_large = True
+        except torch.AcceleratorError:
+            # The device's context is lost, and with it every later picture: only a new process helps.
+            raise
+        except Exception as error:
+            log.exception("a picture failed")
+            self._end(batch, Failed(EngineError(500, f"drawing failed: {error}", code="failed")), "failed")
+        finally:
+            self._metrics.running.set(0)
+            self._count(drawer)
+        if too_large:
+            self._draw_smaller(drawer, batch)
 
+    def _try(self, drawer: Drawer, batch: list[Job]) -> None:
         def on_step(step: int, steps: int) -> None:
             self._count(drawer)
             active = [job for job in batch if not job.cancelled.is_set()]
@@ -219,40 +241,27 @@ class Worker:
             for job in active:
                 job.tell(Step(step, steps))
 
-        self._metrics.running.set(len(batch))
-        try:
-            if all(job.cancelled.is_set() for job in batch):
-                raise Cancelled
-            pictures = drawer.draw([job.request for job in batch], on_step)
-        except Cancelled:
-            self._end(
-                batch, Failed(EngineError(503, "the engine is stopping: ask another one", code="stopping")), "cancelled"
-            )
-        except torch.OutOfMemoryError:
-            drawer.free_memory()
-            if len(batch) > 1:
-                log.warning("%d pictures at once do not fit: drawing them one by one", len(batch))
-                for job in batch:
-                    self._draw(drawer, [job])
-                return
-            message = "the picture does not fit into the GPU's memory: see --offload and --batch"
+        if all(job.cancelled.is_set() for job in batch):
+            raise Cancelled
+        began = time.monotonic()
+        pictures = drawer.draw([job.request for job in batch], on_step)
+        # A batch shares the time, as it shares the engine.
+        seconds = (time.monotonic() - began) / len(batch)
+        self._seconds = 0.7 * self._seconds + 0.3 * seconds
+        self._metrics.batch_size.observe(len(batch))
+        for job, pixels in zip(batch, pictures, strict=True):
+            self._metrics.seconds.observe(seconds)
+            self._end([job], Done(pixels, seconds), "cancelled" if job.cancelled.is_set() else "completed")
+
+    def _draw_smaller(self, drawer: Drawer, batch: list[Job]) -> None:
+        drawer.free_memory()
+        if len(batch) == 1:
+            message = "the picture does not fit into the GPU's memory: see --offload"
             self._end(batch, Failed(EngineError(500, message, code="out_of_memory")), "failed")
-        except torch.AcceleratorError:
-            # The device's context is lost, and with it every later picture: only a new process helps.
-            raise
-        except Exception as error:
-            log.exception("a picture failed")
-            self._end(batch, Failed(EngineError(500, f"drawing failed: {error}", code="failed")), "failed")
-        else:
-            seconds = time.monotonic() - began
-            self._seconds = 0.7 * self._seconds + 0.3 * seconds / len(batch)
-            self._metrics.batch_size.observe(len(batch))
-            for job, pixels in zip(batch, pictures, strict=True):
-                self._metrics.seconds.observe(seconds)
-                self._end([job], Done(pixels, seconds), "cancelled" if job.cancelled.is_set() else "completed")
-        finally:
-            self._metrics.running.set(0)
-            self._count(drawer)
+            return
+        log.warning("%d pictures at once do not fit: drawing them one by one; see --batch", len(batch))
+        for job in batch:
+            self._draw(drawer, [job])
 
     def _count(self, drawer: Drawer) -> None:
         self._metrics.forwards.inc(drawer.forwards - self._counted)
