@@ -62,7 +62,8 @@ struct Follow: Sendable {
         routes.failed(open.route.id, fault)
         try await submits.record(open, .refused, fault: FaultWord(fault), message: fault.message)
         switch fault.kind {
-        case .job, .moderated: throw NotMade.failed(fault.taskFailure, nil)
+        // It bills nothing; the attempt names who refused it.
+        case .job, .moderated: throw NotMade.failed(fault.taskFailure, Bill(provider: open.route.provider.name))
         case .settings, .busy, .away, .failed: return .refused
         }
     }

@@ -88,7 +88,8 @@ public struct Generate: Sendable {
                 end = try await resume(open, order, place)
             } else {
                 let failures = before.filter { $0.fault == FaultWord.failed.rawValue }
-                if failures.count >= Self.failuresMax { throw NotMade.failed(.generationFailed, nil) }
+                let nobody = NotMade.failed(.generationFailed, failures.last.map { Bill(provider: $0.provider) })
+                if failures.count >= Self.failuresMax { throw nobody }
                 let choice = routes.choose(
                     model: order.task.model, mode: order.task.mode, groupID: order.task.groupID, image: order.image,
                     without: askedNow.union(failures.map(\.providerID)))
@@ -96,7 +97,7 @@ public struct Generate: Sendable {
                 case .builtIn(let engine): return try await draw(order, engine, place)
                 case .exhausted where !askedNow.isSubset(of: failures.map(\.providerID)):
                     throw NotMade.later(seconds: Self.refusedSeconds)
-                case .exhausted: throw NotMade.failed(.generationFailed, nil)
+                case .exhausted: throw nobody
                 case .never: throw NotMade.failed(.operationUnavailable, nil)
                 case .later(let seconds): throw NotMade.later(seconds: seconds)
                 case .chosen(let route):

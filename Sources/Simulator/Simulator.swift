@@ -31,6 +31,8 @@ public final class Simulator: Sendable {
         public var price: ProviderCost
         /// How long a link lives, in seconds.
         public var linkSeconds: Int
+        /// Draws what comes from a prompt alone, for tests that need thousands of pictures; nil: the sandbox does.
+        public var draw: (@Sendable (SimulatedOrder) -> [UInt8])?
         /// The present; tests drive it.
         public var now: @Sendable () -> Date
 
@@ -41,7 +43,7 @@ public final class Simulator: Sendable {
         public init(
             kind: ProviderKind, key: String? = "simulated", port: Int = 0, faults: [ScriptedFault] = [], quirks: Set<Quirk> = [],
             secondsPerJob: Double = 0, balance: Int? = nil, price: ProviderCost? = nil, linkSeconds: Int? = nil,
-            now: @escaping @Sendable () -> Date = { Date() }
+            draw: (@Sendable (SimulatedOrder) -> [UInt8])? = nil, now: @escaping @Sendable () -> Date = { Date() }
         ) {
             self.kind = kind
             self.key = key
@@ -52,6 +54,7 @@ public final class Simulator: Sendable {
             self.balance = balance
             self.price = price ?? Self.usualPrice(of: kind)
             self.linkSeconds = linkSeconds ?? (kind == .unified ? 86_400 : 3600)
+            self.draw = draw
             self.now = now
         }
 

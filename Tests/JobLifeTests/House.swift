@@ -130,12 +130,13 @@ private struct Part: Service {
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
     operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
-    remotes: [Remote] = [],
+    remotes: [Remote] = [], credits: String = "1",
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8] = { _, _ in [1] },
+    providers: (@Sendable (TestDatabase) async throws -> ProviderSnapshot)? = nil,
     _ test: @escaping @Sendable (House) async throws -> Void
 ) async throws {
     let database = try await TestDatabase.fresh()
-    let tenant = try await Tenant.make(database)
+    let tenant = try await Tenant.make(database, credits: credits)
     let folder = "\(FileManager.default.temporaryDirectory.path)/zimage-house-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let store = try WatchedStore(path: folder)
@@ -151,8 +152,9 @@ func withHouse(
     let fetch = InputFetch(
         transfers: transfers, store: store, egress: egress, caFile: customer?.caFile,
         patience: InputPatience(pausesSeconds: [0]))
-    let snapshot = try await Remote.snapshot(remotes, in: database)
-    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { snapshot }
+    let snapshot = try await providers?(database)
+    let known = if let snapshot { snapshot } else { try await Remote.snapshot(remotes, in: database) }
+    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { known }
     let schedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02)
     let attempt = Attempt(
         generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store,

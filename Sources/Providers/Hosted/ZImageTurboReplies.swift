@@ -39,11 +39,19 @@ struct ZImageTurboReply: Sendable {
         // On no page; those who call it have seen it. Failed tasks are not charged.
         case "FAILED":
             let reason = data["error_message"].text ?? "no reason given"
-            return .failed(ProviderFault(.failed, "the task failed (\(reply.clean(reason)))"))
+            let kind: ProviderFault.Kind = Self.isModeration(reason) ? .moderated : .failed
+            return .failed(ProviderFault(kind, "the task failed (\(reply.clean(reason)))"))
         // IN_PROGRESS, and words that nobody has seen: to say that such a task failed would be to pay somebody else for the
         // same picture.
         default: return .waiting(progress: nil)
         }
+    }
+
+    /// Reasons are free text. This is how the host words it whose model it resells; whoever is not recognised here is tried
+    /// elsewhere, and told that the picture failed.
+    private static func isModeration(_ reason: String) -> Bool {
+        let text = reason.lowercased()
+        return text.contains("flagged as potentially sensitive") || text.contains("content policy")
     }
 
     /// What it consumed is in credits that have no price, so it is no cost.

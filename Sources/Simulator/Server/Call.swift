@@ -56,7 +56,6 @@ struct Refusal: Error, Sendable {
     static let noCredit = Refusal(.noCredit, "The balance is not enough.")
     static let unknownRoute = Refusal(.unknownRoute, "There is no such API.")
     static let unknownTask = Refusal(.unknownTask, "Task not found.", param: "task_id")
-    static let badGateway = Refusal(.status(502), "Bad gateway.")
 }
 
 /// An answer in HTTP.

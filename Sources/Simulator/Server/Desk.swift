@@ -21,7 +21,7 @@ struct Desk: Sendable {
         self.announce = announce
         script = try FaultScript(settings.kind, settings.faults)
         book = JobBook(balance: settings.balance, now: settings.now)
-        pictures = Pictures(transfers)
+        pictures = Pictures(transfers, draw: settings.draw)
         let known = DialectSettings(
             kind: settings.kind, quirks: settings.quirks, price: settings.price, linkSeconds: settings.linkSeconds,
             address: address, book: book, pictures: pictures)
@@ -98,7 +98,11 @@ struct Desk: Sendable {
     private func finish(_ job: SimulatedJob, isReplay: Bool, _ fault: Fault?) -> Answer {
         if let fault, let answer = instead(fault) { return answer }
         var reply = dialect.accepted(job, isReplay: isReplay)
-        if case .later(let make) = reply.body { reply.body = .later { spoil(await make(), job, fault) } }
+        switch reply.body {
+        case .later(let make) where fault != nil: reply.body = .later { spoil(await make(), job, fault) }
+        case .events(let event) where fault != nil: reply.body = .events { number in await event(number).map { spoil($0, fault) } }
+        case .bytes, .cut, .later, .events: break
+        }
         return after(fault, reply)
     }
 
@@ -187,7 +191,8 @@ struct Desk: Sendable {
         switch fault {
         case .resetAfter: .close
         case .hangAfter: .silence
-        case .badGatewayAfter: .reply(dialect.refused(.badGateway))
+        // A proxy in front knows no dialect.
+        case .badGatewayAfter: .reply(.badGateway)
         case .garbage: .reply(.text("{\"task\": <", "application/json"))
         default: nil
         }
@@ -217,15 +222,31 @@ struct Desk: Sendable {
 
     /// What a fault makes of an answer that holds the picture.
     private func spoil(_ reply: Reply, _ job: SimulatedJob, _ fault: Fault?) -> Reply {
-        let spoilt: [UInt8]
-        switch fault {
-        case .wrongType: spoilt = Files.page
-        case .truncated: spoilt = Files.half(of: reply)
-        default: return reply
-        }
+        guard case .bytes(let body) = reply.body, case .object(let fields)? = Value(body),
+            case .list(let data)? = fields["data"], case .object(let first)? = data.first,
+            case .string(let base64)? = first["b64_json"], let spoilt = spoilt(base64, fault)
+        else { return reply }
         return .json(.object([
-            ("created", SimulatedTime.seconds(job.createdAt)),
-            ("data", .array([.object([("b64_json", .string(Data(spoilt).base64EncodedString()))])])),
+            ("created", SimulatedTime.seconds(job.createdAt)), ("data", .array([.object([("b64_json", .string(spoilt))])])),
         ]))
+    }
+
+    /// The same of an event.
+    private func spoil(_ event: JSON, _ fault: Fault?) -> JSON {
+        guard case .object(let members) = event else { return event }
+        return .object(members.map { name, value in
+            guard name == "b64_json", case .string(let base64) = value, let spoilt = spoilt(base64, fault) else { return (name, value) }
+            return (name, .string(spoilt))
+        })
+    }
+
+    /// Something else in place of a picture in base64; nil where it is well.
+    private func spoilt(_ base64: String, _ fault: Fault?) -> String? {
+        let picture = Data(base64Encoded: base64) ?? Data()
+        return switch fault {
+        case .wrongType: Data(Files.page).base64EncodedString()
+        case .truncated: picture.prefix(picture.count / 2).base64EncodedString()
+        default: nil
+        }
     }
 }

@@ -47,13 +47,4 @@ struct Files: Sendable {
         default: return .reply(reply(bytes))
         }
     }
-
-    /// The first half of the picture in an answer that holds it.
-    static func half(of reply: Reply) -> [UInt8] {
-        guard case .bytes(let body) = reply.body, case .object(let fields)? = Value(body),
-            case .list(let data)? = fields["data"], case .object(let first)? = data.first,
-            case .string(let base64)? = first["b64_json"], let bytes = Data(base64Encoded: base64)
-        else { return [] }
-        return Array(bytes.prefix(bytes.count / 2))
-    }
 }

@@ -13,9 +13,14 @@ final class Pictures: Sendable {
 
     private let engine = SandboxEngine(SandboxSettings(durationSeconds: 0, failurePercent: 0))
     private let transfers: Transfers
+    private let drawOther: (@Sendable (SimulatedOrder) -> [UInt8])?
     private let kept = Mutex<[(id: String, bytes: [UInt8])]>([])
 
-    init(_ transfers: Transfers) { self.transfers = transfers }
+    /// - Parameter draw: in place of the sandbox, for what comes from a prompt alone.
+    init(_ transfers: Transfers, draw: (@Sendable (SimulatedOrder) -> [UInt8])? = nil) {
+        self.transfers = transfers
+        drawOther = draw
+    }
 
     /// The picture of a job; nil when it is not kept any more.
     func picture(of job: SimulatedJob) async -> [UInt8]? {
@@ -34,6 +39,7 @@ final class Pictures: Sendable {
     }
 
     private func draw(_ order: SimulatedOrder, _ inputs: PreparedInputs?) async -> [UInt8]? {
+        if inputs == nil, let drawOther { return drawOther(order) }
         let image = ImageRequest(
             prompt: order.prompt, sizeText: nil, size: order.size, seed: order.seed, format: order.format, nsfwCheck: false)
         let answer = await engine.submit(ProviderJob(image: image, model: order.model, inputs: inputs)) { _ in }

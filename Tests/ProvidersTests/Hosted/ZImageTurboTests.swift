@@ -88,6 +88,10 @@ import Testing
     @Test(arguments: [
         (#""status":"IN_PROGRESS""#, .waiting(nil)), (#""status":"FAILED","error_message":"no"#  + "\"", .failed(.failed)),
         (#""status":"FAILED","error_message":null"#, .failed(.failed)),
+        (
+            #""status":"FAILED","error_message":"Content flagged as potentially sensitive. Please try different prompts or images.""#,
+            .failed(.moderated)
+        ),
         // On no page: it has not ended for certain.
         (#""status":"PENDING""#, .waiting(nil)), (#""status":"CANCELLED""#, .waiting(nil)),
         // A success that may be charged for.
