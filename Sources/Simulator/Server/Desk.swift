@@ -187,7 +187,8 @@ struct Desk: Sendable {
         switch fault {
         case .resetAfter: .close
         case .hangAfter: .silence
-        case .badGatewayAfter: .reply(dialect.refused(.badGateway))
+        // In front of the provider nobody speaks its dialect.
+        case .badGatewayAfter: .reply(.badGateway)
         case .garbage: .reply(.text("{\"task\": <", "application/json"))
         default: nil
         }
