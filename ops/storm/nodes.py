@@ -1,5 +1,5 @@
 """The nodes: zserve processes that are started again whenever they end, and the faults that end them."""
-import os
+import http.client
 import signal
 import subprocess
 import threading
@@ -150,3 +150,41 @@ class Nodes:
         for node in self.all:
             if node.starts:
                 node.kill()
+
+
+class Pulse(threading.Thread):
+    """Knows when at least one node was there to answer: what must run again cannot while there is none."""
+
+    GAP_SECONDS = 2  # Up to this, nobody was away; a round of questions may take that long.
+
+    def __init__(self, nodes):
+        super().__init__(daemon=True)
+        self._nodes = nodes
+        self._ending = threading.Event()
+        self._beats = []  # In seconds since 1970, one after the other.
+
+    def run(self):
+        while not self._ending.wait(0.2):
+            if any([self._answers(node) for node in self._nodes]):  # All of them, so that each round is alike.
+                self._beats.append(time.time())
+
+    @staticmethod
+    def _answers(node):
+        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=0.5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def alive_seconds(self, start, end):
+        """How much of the time between two moments somebody was there."""
+        gaps = [(a, b) for a, b in zip(self._beats, self._beats[1:]) if b - a > self.GAP_SECONDS]
+        return end - start - sum(max(0, min(end, b) - max(start, a)) for a, b in gaps)
+
+    def stop(self):
+        """Asks no more."""
+        self._ending.set()
+        self.join()

@@ -17,8 +17,9 @@ FINDINGS_MAX = 5  # Shown of each check.
 class Proof:
     """What is known of the storm from all sides."""
 
-    def __init__(self, site, load, customer, watcher, providers):
+    def __init__(self, site, load, customer, watcher, providers, pulse):
         self._site, self._load, self._customer, self._watcher, self._providers = site, load, customer, watcher, providers
+        self._pulse = pulse
         self._seen = {}  # An order's key -> its task as the API shows it at last.
         self._tasks = {}  # An order's key -> its task's row.
         self.lines = []
@@ -195,22 +196,23 @@ class Proof:
             " from attempts a left join attempts b on b.task_id = a.task_id and b.number = a.number + 1"
             " join tasks t on t.id = a.task_id"
             " where a.outcome = 'lost' or (a.outcome = 'failed' and t.error_message like '%in several attempts%')")
-        until = self._watcher.until
-        waits = [row["next"] - until.get(row["lease"], row["began"] + LEASE_SECONDS) for row in rows]
+        spans = [(self._watcher.until.get(row["lease"], row["began"] + LEASE_SECONDS), row["next"]) for row in rows]
+        waits = [self._pulse.alive_seconds(*span) for span in spans]
         found = [f"lease {row['lease']}: {wait:.1f} s" for row, wait in zip(rows, waits) if wait > RERUN_SECONDS_MAX]
         if not waits:
             return found, "no lease was lost"
         return found, (
-            f"{len(waits)} leases were lost; from the end of the lease to the next attempt"
-            f" {statistics.median(waits):.1f} s in the median, {max(waits):.1f} s at most")
+            f"{len(waits)} leases were lost; from the end of the lease to the next attempt {statistics.median(waits):.1f} s in the"
+            f" median, {max(waits):.1f} s at most, without the time when no node answered; with it"
+            f" {max(end - start for start, end in spans):.1f} s at most")
 
     def _handbacks(self):
         """From the end of an attempt that a stopping node handed back, or that waited for a provider, to the next one."""
         rows = self._site.rows(
-            "select a.lease, extract(epoch from b.started_at - a.ended_at) wait"
+            "select a.lease, extract(epoch from a.ended_at) ended, extract(epoch from b.started_at) next"
             " from attempts a left join attempts b on b.task_id = a.task_id and b.number = a.number + 1"
             " where a.outcome = 'handed_back'")
-        found = [f"lease {row['lease']} was handed back and never claimed again" for row in rows if row["wait"] is None]
-        waits = [row["wait"] for row in rows if row["wait"] is not None]
-        found += [f"lease {row['lease']}: {row['wait']:.1f} s" for row in rows if (row["wait"] or 0) > RERUN_SECONDS_MAX]
-        return found, f"{len(rows)} leases were handed back; to the next attempt {max(waits, default=0):.1f} s at most"
+        found = [f"lease {row['lease']} was handed back and never claimed again" for row in rows if row["next"] is None]
+        waits = {row["lease"]: self._pulse.alive_seconds(row["ended"], row["next"]) for row in rows if row["next"] is not None}
+        found += [f"lease {lease}: {wait:.1f} s" for lease, wait in waits.items() if wait > RERUN_SECONDS_MAX]
+        return found, f"{len(rows)} leases were handed back; to the next attempt {max(waits.values(), default=0):.1f} s at most"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from storm.site import Trouble, free_port, mark_running
 
 MODEL = "hosted"  # Theirs; every other model is the sandbox's.
-TIMEOUT_SECONDS, DEADLINE_SECONDS = 3, 8  # For an answer to a submit, and for a job.
+TIMEOUT_SECONDS, DEADLINE_SECONDS = 3, 12  # For an answer to a submit, and for a job.
 WEATHER_SECONDS = (0.5, 1.5)  # From one fault of a provider to the next.
 ANSWER_SECONDS = 5
 START_SECONDS = 60

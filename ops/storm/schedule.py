@@ -12,7 +12,7 @@ KINDS = {
     "database": (6, "SIGKILL of PostgreSQL's postmaster"),
     "provider": (8, "SIGSTOP of a provider past a submit's time, then SIGCONT"),
 }
-WAIT_SECONDS = (0.3, 0.8)
+WAIT_SECONDS = (0.9, 2.4)  # From one fault to the next with one node; with more of them there are as many more faults.
 LAST_SECONDS = (3.3, 6.0)  # Longer than a lease, and than a submit waits for its answer.
 
 
@@ -40,7 +40,7 @@ def make_schedule(seed, count, nodes, providers):
     return [
         Fault(
             number,
-            dice.uniform(*WAIT_SECONDS),
+            dice.uniform(*WAIT_SECONDS) / nodes,
             dice.choices(list(KINDS), shares)[0],
             dice.randrange(nodes) + 1,
             dice.randrange(providers) + 1,
