@@ -138,6 +138,6 @@ let package = Package(
             "Curl", "TestSupport", hummingbird, hummingbirdCore, hummingbirdTesting, httpTypes, nio, logging,
         ]),
         tests("SimulatorTests", ["Simulator", "Providers", "Domain", "Curl", "Vips", "TestSupport"]),
-        tests("SystemTests", ["Curl", "Domain", "Postgres", "TestSupport", "zserve", "zadmin"]),
+        tests("SystemTests", ["Curl", "Domain", "Postgres", "Providers", "Simulator", "TestSupport", "zserve", "zadmin"]),
     ]
 )

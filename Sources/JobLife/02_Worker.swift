@@ -72,29 +72,31 @@ public final class Worker: Sendable {
     }
 
     private func claims() async {
-        await withDiscardingTaskGroup { group in
-            var afterWallet: Int64 = 0
-            while !stopping.load(ordering: .relaxed), !Task.isCancelled {
-                let free = min(settings.slots - running.working, Self.runningMax - running.count)
-                let wanted = min(free, Self.claimMax)
-                let claimed = wanted > 0 ? await claim(wanted, after: afterWallet) : []
-                for task in claimed {
-                    afterWallet = task.walletID
-                    running.add(task)
-                    group.addTask {
-                        // A task of its own, because a lost lease cancels this attempt and no other.
-                        let work = Task { await self.attempt(task, self.place(of: task.lease)) }
-                        self.running.attach(work, to: task.lease)
-                        await work.value
-                        self.running.remove(task.lease)
-                        self.hints.local.send()
-                    }
-                }
-                // After a full claim there may be more; otherwise a hint, a free slot or the poll wakes us.
-                if claimed.count < max(wanted, 1) { await hints.local.wait(atMost: .seconds(settings.pollSeconds)) }
+        var afterWallet: Int64 = 0
+        while !stopping.load(ordering: .relaxed), !Task.isCancelled {
+            let free = min(settings.slots - running.working, Self.runningMax - running.count)
+            let wanted = min(free, Self.claimMax)
+            let claimed = wanted > 0 ? await claim(wanted, after: afterWallet) : []
+            for task in claimed {
+                afterWallet = task.walletID
+                start(task)
             }
-            await finishOrHandBack()
+            // After a full claim there may be more; otherwise a hint, a free slot or the poll wakes us.
+            if claimed.count < max(wanted, 1) { await hints.local.wait(atMost: .seconds(settings.pollSeconds)) }
         }
+        await finishOrHandBack()
+    }
+
+    /// A task of its own, because a lost lease cancels this attempt and no other, and because a node that stops does not wait
+    /// for ever for one that cannot end.
+    private func start(_ task: ClaimedTask) {
+        running.add(task)
+        let work = Task {
+            await self.attempt(task, self.place(of: task.lease))
+            self.running.remove(task.lease)
+            self.hints.local.send()
+        }
+        running.attach(work, to: task.lease)
     }
 
     private func claim(_ count: Int, after wallet: Int64) async -> [ClaimedTask] {
@@ -108,6 +110,9 @@ public final class Worker: Sendable {
     }
 
     private static let claimMax = 64
+    /// How long an attempt that was handed back may take to write down what it knows of its provider, in seconds; longer it
+    /// takes only while the database is away.
+    private static let lastWordSeconds = 5.0
     /// Attempts that a node has at once, with those that wait for providers: what its memory and heartbeats bear.
     private static let runningMax = 1024
 
@@ -133,8 +138,7 @@ public final class Worker: Sendable {
     }
 
     private func finishOrHandBack() async {
-        let deadline = ContinuousClock.now + .seconds(settings.graceSeconds)
-        while running.count > 0, ContinuousClock.now < deadline, !Task.isCancelled { await hints.local.wait(atMost: .milliseconds(200)) }
+        await allEnd(withinSeconds: settings.graceSeconds)
         let rest = running.leases
         guard !rest.isEmpty else { return }
         for lease in rest { running.cancel(lease) }
@@ -143,6 +147,16 @@ public final class Worker: Sendable {
             logger.info("handed tasks back", metadata: ["tasks": "\(rest.count)"])
         } catch {
             logger.warning("cannot hand tasks back; their leases run out", metadata: ["error": "\(error)"])
+        }
+        await allEnd(withinSeconds: Self.lastWordSeconds)
+        guard running.count > 0 else { return }
+        logger.warning("stopping amid attempts that cannot write down what they know", metadata: ["tasks": "\(running.count)"])
+    }
+
+    private func allEnd(withinSeconds seconds: Double) async {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while running.count > 0, ContinuousClock.now < deadline, !Task.isCancelled {
+            await hints.local.wait(atMost: .milliseconds(200))
         }
     }
 }

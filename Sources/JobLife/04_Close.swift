@@ -1,6 +1,7 @@
 public import Logging
 public import Postgres
 public import Queue
+import Synchronization
 
 /// Step 4: ends tasks. State, money, usage and callback row change in one transaction, many tasks at a time. Closing is
 /// retried on its own while the database is away; the work is never repeated for its sake.
@@ -15,6 +16,7 @@ public final class Close: Sendable {
     private let queue: TaskQueue
     private let announce: @Sendable () -> Void
     private let logger: Logger
+    private let finishing = Atomic<Bool>(false)
     private let batcher = Batcher<Ending, CloseVerdict>(
         batchMax: batchMax, waitingMax: .max, overflow: GaveUp(), conflictKey: { "\($0.lease.value)" })
 
@@ -36,8 +38,11 @@ public final class Close: Sendable {
     /// Sends batches until ``finish()``.
     public func run() async { await batcher.run(send) }
 
-    /// Takes no more endings; those that wait are still sent.
-    public func finish() { batcher.finish() }
+    /// Takes no more endings; those that wait are still sent, once: nobody here waits for a database that is away any more.
+    public func finish() {
+        finishing.store(true, ordering: .relaxed)
+        batcher.finish()
+    }
 
     @Sendable private func send(_ endings: [Ending]) async -> [Result<CloseVerdict, any Error>] {
         let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
@@ -59,7 +64,9 @@ public final class Close: Sendable {
                     for ending in endings { answers += await send([ending]) }
                     return answers
                 }
-                guard error.isUnavailable, ContinuousClock.now < deadline, !Task.isCancelled else {
+                guard error.isUnavailable, ContinuousClock.now < deadline, !Task.isCancelled,
+                    !finishing.load(ordering: .relaxed)
+                else {
                     return endings.map { _ in .failure(GaveUp()) }
                 }
                 try? await Task.sleep(for: .milliseconds(200))

@@ -14,7 +14,7 @@ public struct LateSubmits: Sendable {
 
     private let routes: Routes
     private let pool: ConnectionPool
-    private let submits: SubmitDesk
+    private let book = SubmitBook()
     private let logger: Logger
 
     /// - Parameters:
@@ -24,7 +24,6 @@ public struct LateSubmits: Sendable {
         self.routes = routes
         self.pool = pool
         self.logger = logger
-        submits = SubmitDesk(pool, logger: logger)
     }
 
     /// Asks about what is due.
@@ -32,7 +31,7 @@ public struct LateSubmits: Sendable {
     @discardableResult
     public func callAsFunction() async -> Int {
         do {
-            let due = try await SubmitBook().late(
+            let due = try await book.late(
                 limit: Self.batchMax, leaveAloneSeconds: Self.leaveAloneSeconds, in: pool)
             // Beside each other: one provider that hangs does not hold the others up.
             await withDiscardingTaskGroup { group in
@@ -49,15 +48,15 @@ public struct LateSubmits: Sendable {
         do {
             guard let route = routes.route(submit, model: "") else { return try await giveUp(submit) }
             guard let id = submit.providerTaskID else {
-                if route.billsNothing { return try await submits.record(submit.id, .refused, fault: .cancelled) }
+                if route.billsNothing { return try await record(submit, .refused, fault: .cancelled) }
                 return try await giveUp(submit)
             }
             if submit.canCancel, await route.provider.cancel(id) == .cancelled {
-                return try await submits.record(submit.id, .refused, fault: .cancelled, message: "it was stopped")
+                return try await record(submit, .refused, fault: .cancelled, message: "it was stopped")
             }
             switch await route.provider.poll(id) {
-            case .made(let picture): try await submits.record(submit.id, .made, cost: picture.cost, message: "after its task had ended")
-            case .failed(let fault): try await submits.record(submit.id, .refused, fault: FaultWord(fault), message: fault.message)
+            case .made(let picture): try await record(submit, .made, cost: picture.cost, message: "after its task had ended")
+            case .failed(let fault): try await record(submit, .refused, fault: FaultWord(fault), message: fault.message)
             case .waiting, .missing, .unanswered: try await giveUp(submit, after: Self.lateSeconds)
             }
         } catch {
@@ -67,7 +66,13 @@ public struct LateSubmits: Sendable {
 
     private func giveUp(_ submit: StoredSubmit, after seconds: Double = 0) async throws {
         guard submit.secondsLeft < -seconds else { return }
-        try await submits.record(
-            submit.id, .abandoned, fault: .unknown, message: "no answer came until its deadline")
+        try await record(submit, .abandoned, fault: .unknown, message: "no answer came until its deadline")
+    }
+
+    /// Once: while the database is away nobody waits for it here, and the next one who asks hears the same.
+    private func record(
+        _ submit: StoredSubmit, _ state: SubmitState, cost: ProviderCost? = nil, fault: FaultWord? = nil, message: String? = nil
+    ) async throws {
+        _ = try await book.record(submit.id, state, cost: cost, fault: fault?.rawValue, message: message, in: pool)
     }
 }

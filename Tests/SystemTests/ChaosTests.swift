@@ -39,11 +39,15 @@ extension SystemTests {
             let outcome = try await chaos(["--kills", "30", "--seed", "\(seed)"])
             #expect(outcome.ending == .exited(0), "ops/chaos --kills 30 --seed \(seed):\n\(outcome.text)")
             #expect(outcome.text.contains("nothing was lost, nothing was charged twice"))
+            // The providers had their part in it.
+            let paid = try #require(outcome.text.firstMatch(of: /ok +paid once +([0-9]+) jobs/)?.1)
+            #expect((Int(paid) ?? 0) > 0, "\(outcome.text)")
         }
 
         @Test func anInterruptedStormLeavesNothing() async throws {
             let outcome = try await chaos(["--kills", "1000", "--seed", "1"]) { child, folder in
-                try await eventually("the nodes run") { nodes(of: folder).count >= 3 || !child.isRunning }
+                // As many providers were there before them.
+                try await eventually("the nodes run") { nodes(of: folder).count >= 6 || !child.isRunning }
                 child.send(SIGINT)
                 #expect(await child.ending() == .exited(130))
                 // What was killed takes a moment to be gone.
@@ -68,7 +72,7 @@ extension SystemTests {
             }
             #expect(texts[0] == texts[1] && texts[0] != texts[2])
             #expect(texts[0].split(separator: "\n").count == 200)
-            for kind in ["kill", "stop", "cut", "ask", "database"] { #expect(texts[0].contains(": \(kind)")) }
+            for kind in ["kill", "stop", "cut", "isolate", "ask", "database", "provider"] { #expect(texts[0].contains(": \(kind)")) }
         }
     }
 }

@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from storm.providers import MODEL
+
 BACKLOG_MAX = 120  # Waiting and running tasks beyond which customers pause, so that the queues can drain in time.
 CLIENTS = 16
 ANSWER_SECONDS = 2  # How long a customer waits for an answer before it repeats.
@@ -17,12 +19,13 @@ PATIENCE_SECONDS = 90  # How long after the storm the last answers may take.
 
 @dataclass
 class Account:
-    """Who submits: a key, and how many of a hundred submits are theirs."""
+    """Who submits: a key, how large a share of the submits is theirs, and the model that they want."""
 
     name: str
     key: str
     share: int
-    granted_micro: int = 0
+    granted_micro: int
+    model: str
 
 
 @dataclass
@@ -95,8 +98,8 @@ class Load:
     def _order(self, key, dice):
         account = dice.choices(self.accounts, [account.share for account in self.accounts])[0]
         # A long prompt now and then, because large rows meet other limits than small ones.
-        prompt = "\U0001f30a" * 2000 if dice.random() < 0.03 else f"a ship in a storm, number {key}"
-        body = {"model": "z-image-turbo", "prompt": prompt, "size": "376x376"}
+        prompt = f"number {key} " + ("\U0001f30a" * 1900 if dice.random() < 0.03 else "is a ship in a storm")
+        body = {"model": account.model, "prompt": prompt, "size": "376x376"}
         order = Order(key, account, b"")
         if dice.random() < 0.7:
             order.callback = self.customer.url(key)
@@ -185,11 +188,13 @@ class Treasurer(threading.Thread):
 
 
 def open_accounts(site):
-    """The customers: two with plenty, one of a small group, one who runs out of credits, and test credits."""
+    """The customers: two with plenty, one of a small group, one who runs out of credits, test credits, and one whose tasks go
+    to the providers."""
     site.zadmin("group create small --max-running 2 --max-pending 12 --rpm 600 --burst 20")
     plan = [
         ("rich", "default", 100_000, "", 40), ("busy", "default", 100_000, "", 20),
         ("small", "small", 100_000, "", 10), ("poor", "default", 1, "", 10), ("rich", "", 0, "--test", 20),
+        ("hosted", "default", 100_000, "", 40),
     ]
     accounts = []
     for name, group, credits, mode, share in plan:
@@ -198,5 +203,6 @@ def open_accounts(site):
             site.zadmin(f"credits grant --account {name} --amount {credits}")
         key = site.zadmin_json(f"key issue --account {name} {mode}")["key"]
         granted = credits * 1_000_000 if group else 1_000_000_000
-        accounts.append(Account(f"{name} --test" if mode else name, key, share, granted))
+        model = MODEL if name == "hosted" else "z-image-turbo"
+        accounts.append(Account(f"{name} --test" if mode else name, key, share, granted, model))
     return accounts

@@ -1,28 +1,15 @@
 """The nodes: zserve processes that are started again whenever they end, and the faults that end them."""
-import os
+import http.client
 import signal
-import socket
 import subprocess
 import threading
 import time
 
-from storm.site import LEASE_SECONDS, SETTINGS
+from storm.gate import Gate
+from storm.site import SETTINGS, free_port, mark_running
 
 # A node that was asked to stop hands its work back within this time, and a second before it is killed.
 EXIT_SECONDS = 20
-
-
-def free_port():
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def started_ticks(pid):
-    """When a process started, as ops/common writes it beside its number."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        return file.read().rpartition(") ")[2].split()[19]
 
 
 class Node:
@@ -32,6 +19,7 @@ class Node:
         self.number, self.port = number, free_port()
         self.name = f"node-{number}"
         self._site, self._settings = site, settings
+        self._gate = Gate(site, self.name)
         self._process = None
         self._asked = self._resume_at = None
         self._killed = False
@@ -43,7 +31,7 @@ class Node:
         environment = site.environment(
             **SETTINGS, **self._settings, ZIMAGE_PORT=str(self.port), ZIMAGE_NODE=self.name,
             ZIMAGE_PUBLIC_URL=f"http://127.0.0.1:{self.port}",
-            ZIMAGE_DATABASE_URL=f"{site.url}&application_name={self.name}")
+            ZIMAGE_DATABASE_URL=self._gate.url())
         self._killed = False
         self._asked = self._resume_at = None
         with open(f"{site.data}/{self.name}.log", "ab") as log:
@@ -51,8 +39,7 @@ class Node:
                 [f"{site.programs}/zserve"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
         self.starts += 1
-        with open(f"{site.data}/zserve-{self.port}.pid", "w", encoding="utf-8") as file:
-            file.write(f"{self._process.pid} {started_ticks(self._process.pid)}\n")
+        mark_running(site, self.port, self._process.pid)
 
     def kill(self):
         """SIGKILL, also while it is stopped."""
@@ -74,9 +61,19 @@ class Node:
         self._resume_at = None
         self._process.send_signal(signal.SIGCONT)
 
+    def isolate(self, seconds):
+        """Shuts it off from the database, also when it starts again meanwhile; `tend` lets it back."""
+        self._gate.shut(seconds)
+
+    def calm(self):
+        """Ends what lasts."""
+        self.resume()
+        self._gate.open()
+
     def tend(self):
         """Resumes it when its time is over and starts it again when it ended; answers what should not have been."""
         now = time.monotonic()
+        self._gate.tend(now)
         if self._resume_at and now >= self._resume_at:
             self.resume()
         code = self._process.poll()
@@ -103,10 +100,6 @@ class Node:
     def _log_end(self):
         with open(f"{self._site.data}/{self.name}.log", encoding="utf-8", errors="replace") as file:
             return file.read()[-2000:]
-
-    def is_suspended(self):
-        """Whether it cannot answer for now."""
-        return self._resume_at is not None
 
 
 class Nodes:
@@ -139,13 +132,15 @@ class Nodes:
             elif fault.kind == "ask":
                 node.ask_to_stop()
             elif fault.kind == "stop":
-                node.suspend(fault.stop_leases * LEASE_SECONDS)
+                node.suspend(fault.seconds)
+            elif fault.kind == "isolate":
+                node.isolate(fault.seconds)
 
     def calm(self):
-        """Ends every suspension."""
+        """Ends every suspension and isolation."""
         with self._lock:
             for node in self.all:
-                node.resume()
+                node.calm()
 
     def close(self):
         """Kills them all and lets none come back."""
@@ -155,3 +150,41 @@ class Nodes:
         for node in self.all:
             if node.starts:
                 node.kill()
+
+
+class Pulse(threading.Thread):
+    """Knows when at least one node was there to answer: what must run again cannot while there is none."""
+
+    GAP_SECONDS = 2  # Up to this, nobody was away; a round of questions may take that long.
+
+    def __init__(self, nodes):
+        super().__init__(daemon=True)
+        self._nodes = nodes
+        self._ending = threading.Event()
+        self._beats = []  # In seconds since 1970, one after the other.
+
+    def run(self):
+        while not self._ending.wait(0.2):
+            if any([self._answers(node) for node in self._nodes]):  # All of them, so that each round is alike.
+                self._beats.append(time.time())
+
+    @staticmethod
+    def _answers(node):
+        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=0.5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def alive_seconds(self, start, end):
+        """How much of the time between two moments somebody was there."""
+        gaps = [(a, b) for a, b in zip(self._beats, self._beats[1:]) if b - a > self.GAP_SECONDS]
+        return end - start - sum(max(0, min(end, b) - max(start, a)) for a, b in gaps)
+
+    def stop(self):
+        """Asks no more."""
+        self._ending.set()
+        self.join()

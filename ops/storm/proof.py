@@ -5,6 +5,7 @@ import os
 import statistics
 import time
 
+from storm.bills import Bills
 from storm.site import LEASE_SECONDS, Trouble
 
 DRAIN_SECONDS = 180
@@ -16,26 +17,31 @@ FINDINGS_MAX = 5  # Shown of each check.
 class Proof:
     """What is known of the storm from all sides."""
 
-    def __init__(self, site, load, customer, watcher):
-        self._site, self._load, self._customer, self._watcher = site, load, customer, watcher
+    def __init__(self, site, load, customer, watcher, providers, pulse):
+        self._site, self._load, self._customer, self._watcher, self._providers = site, load, customer, watcher, providers
+        self._pulse = pulse
         self._seen = {}  # An order's key -> its task as the API shows it at last.
         self._tasks = {}  # An order's key -> its task's row.
         self.lines = []
         self.findings = []
 
     def drain(self):
-        """Waits until nothing waits or runs and every callback is delivered; answers how long that took."""
+        """Waits until nothing waits or runs, every callback is delivered and the fate of every submit to a provider is known or
+        given up; answers how long that took."""
         began = time.monotonic()
         left = "select json_build_array((select count(*) from tasks where finished_at is null),"
-        left += " (select count(*) from callbacks where state <> 'delivered'))"
+        left += " (select count(*) from callbacks where state <> 'delivered'),"
+        left += " (select count(*) from provider_submits where state in ('intended', 'unknown', 'accepted')))"
         # A callback that failed four times waits five minutes and more; nobody here waits for that.
         hurry = "with due as (update callbacks set next_at = clock_timestamp()"
         hurry += " where state = 'waiting' and next_at > clock_timestamp() + interval '60 seconds' returning 1)"
         hurry += " select count(*) from due"
-        while (counts := self._site.ask(left)) != [0, 0]:
+        while (counts := self._site.ask(left)) != [0, 0, 0]:
             self._site.ask(hurry)
             if time.monotonic() - began > DRAIN_SECONDS:
-                self.findings.append(f"after {DRAIN_SECONDS} s {counts[0]} tasks are not final, {counts[1]} callbacks not delivered")
+                self.findings.append(
+                    f"after {DRAIN_SECONDS} s {counts[0]} tasks are not final, {counts[1]} callbacks not delivered,"
+                    f" {counts[2]} submits open")
                 break
             time.sleep(0.5)
         return time.monotonic() - began
@@ -47,6 +53,7 @@ class Proof:
             ("ledger", self._ledger), ("acknowledged tasks", self._acknowledged), ("one task per key", self._keys),
             ("one end per task", self._ends), ("balances", self._balances), ("grants", self._grants),
             ("pictures", self._pictures), ("callbacks", self._callbacks), ("re-runs", self._reruns),
+            ("hand-backs", self._handbacks), *Bills(self._site, self._load, self._providers).checks(),
         ):
             found, figure = check()
             self.lines.append(f"{'FAILED' if found else 'ok':8}{name:20}{figure}")
@@ -188,12 +195,24 @@ class Proof:
             "select a.lease, extract(epoch from a.started_at) began, extract(epoch from coalesce(b.started_at, a.ended_at)) next"
             " from attempts a left join attempts b on b.task_id = a.task_id and b.number = a.number + 1"
             " join tasks t on t.id = a.task_id"
-            " where a.outcome = 'lost' or (a.outcome = 'failed' and t.error_code = 'generation_timeout')")
-        until = self._watcher.until
-        waits = [row["next"] - until.get(row["lease"], row["began"] + LEASE_SECONDS) for row in rows]
+            " where a.outcome = 'lost' or (a.outcome = 'failed' and t.error_message like '%in several attempts%')")
+        spans = [(self._watcher.until.get(row["lease"], row["began"] + LEASE_SECONDS), row["next"]) for row in rows]
+        waits = [self._pulse.alive_seconds(*span) for span in spans]
         found = [f"lease {row['lease']}: {wait:.1f} s" for row, wait in zip(rows, waits) if wait > RERUN_SECONDS_MAX]
         if not waits:
             return found, "no lease was lost"
         return found, (
-            f"{len(waits)} leases were lost; from the end of the lease to the next attempt"
-            f" {statistics.median(waits):.1f} s in the median, {max(waits):.1f} s at most")
+            f"{len(waits)} leases were lost; from the end of the lease to the next attempt {statistics.median(waits):.1f} s in the"
+            f" median, {max(waits):.1f} s at most, without the time when no node answered; with it"
+            f" {max(end - start for start, end in spans):.1f} s at most")
+
+    def _handbacks(self):
+        """From the end of an attempt that a stopping node handed back, or that waited for a provider, to the next one."""
+        rows = self._site.rows(
+            "select a.lease, extract(epoch from a.ended_at) ended, extract(epoch from b.started_at) next"
+            " from attempts a left join attempts b on b.task_id = a.task_id and b.number = a.number + 1"
+            " where a.outcome = 'handed_back'")
+        found = [f"lease {row['lease']} was handed back and never claimed again" for row in rows if row["next"] is None]
+        waits = {row["lease"]: self._pulse.alive_seconds(row["ended"], row["next"]) for row in rows if row["next"] is not None}
+        found += [f"lease {lease}: {wait:.1f} s" for lease, wait in waits.items() if wait > RERUN_SECONDS_MAX]
+        return found, f"{len(rows)} leases were handed back; to the next attempt {max(waits.values(), default=0):.1f} s at most"

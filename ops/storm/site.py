@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -68,21 +69,21 @@ class Site:
             own["ZIMAGE_DATABASE_URL"] = self.url
         return own | more
 
-    def _run(self, words, environment=None):
+    def _run(self, words, environment=None, told=None, codes=(0,)):
         done = subprocess.run(
             words, env=environment or self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, check=False)
-        if done.returncode:
+            input=told, stdin=subprocess.DEVNULL if told is None else None, start_new_session=True, check=False)
+        if done.returncode not in codes or (done.returncode and not done.stdout):
             raise Trouble(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr or done.stdout}")
         return done.stdout
 
-    def zadmin(self, line):
-        """Runs a line of zadmin that must succeed; answers its output."""
-        return self._run([f"{self.programs}/zadmin", *line.split()])
+    def zadmin(self, line, told=None, codes=(0,)):
+        """Runs a line of zadmin that must succeed, or end with one of the codes; answers its output."""
+        return self._run([f"{self.programs}/zadmin", *line.split()], told=told, codes=codes)
 
-    def zadmin_json(self, line):
+    def zadmin_json(self, line, codes=(0,)):
         """The same, with its answer as JSON."""
-        return json.loads(self.zadmin(f"{line} --json"))
+        return json.loads(self.zadmin(f"{line} --json", codes=codes))
 
     def ask(self, sql):
         """The one JSON value that a query answers, with the owner's rights."""
@@ -134,6 +135,21 @@ class Site:
             self.remove()
         os.unlink(self._lock.name)
         self._lock.close()
+
+
+def free_port():
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def mark_running(site, port, pid):
+    """Notes a process and when it started as ops/common does, so that `ops/dev down` ends it should this storm be killed."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        started = file.read().rpartition(") ")[2].split()[19]
+    with open(f"{site.data}/zserve-{port}.pid", "w", encoding="utf-8") as file:
+        file.write(f"{pid} {started}\n")
 
 
 def has_ended(pid):
