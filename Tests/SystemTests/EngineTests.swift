@@ -30,7 +30,7 @@ extension SystemTests {
                     let tested = try await site.zadmin("provider test \(name)")
                     #expect(tested.isSuccess, "\(tested.output)\(tested.error)")
                 }
-                let node = try await Node.start(site, settings: ["ZIMAGE_LEASE_SECONDS": "3"])
+                let node = try await Node.start(site)
                 try await draws(engines[0], node, key)
                 #expect(try await site.balance("acme") == ["0.896", "0", "0.104"])
                 try await stops(engines[0], node, key)
