@@ -1,5 +1,4 @@
 import Domain
-import Images
 import Providers
 
 /// How a submit ended.
