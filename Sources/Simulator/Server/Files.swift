@@ -51,9 +51,14 @@ struct Files: Sendable {
     /// The first half of the picture in an answer that holds it.
     static func half(of reply: Reply) -> [UInt8] {
         guard case .bytes(let body) = reply.body, case .object(let fields)? = Value(body),
-            case .list(let data)? = fields["data"], case .object(let first)? = data.first,
-            case .string(let base64)? = first["b64_json"], let bytes = Data(base64Encoded: base64)
+            case .string(let base64)? = picture(fields), let bytes = Data(base64Encoded: base64)
         else { return [] }
         return Array(bytes.prefix(bytes.count / 2))
+    }
+
+    private static func picture(_ fields: [String: Value]) -> Value? {
+        if case .list(let images)? = fields["images"] { return images.first }
+        guard case .list(let data)? = fields["data"], case .object(let first)? = data.first else { return nil }
+        return first["b64_json"]
     }
 }
