@@ -125,7 +125,7 @@ let package = Package(
             "TestSupport", crypto,
         ]),
         tests("ModerationTests", ["Moderation", "Domain", "Curl", "Postgres", "TestSupport"]),
-        tests("ReportsTests", ["Reports", "Admission", "Queue", "Domain", "Postgres", "TestSupport"]),
+        tests("ReportsTests", ["Reports", "Admission", "Queue", "Providers", "Domain", "Postgres", "TestSupport"]),
         tests("ImagesTests", ["Images", "Domain", "Vips", "Curl", "TestSupport", crypto]),
         tests("ProvidersTests", ["Providers", "Domain", "Postgres", "Curl", "Vips", "TestSupport", crypto]),
         tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),

@@ -30,6 +30,8 @@ public struct APIServices: Sendable {
     public var inputs: InputIntake
     /// Reads the bodies that may hold pictures.
     let bodies = PictureBodies()
+    /// The replies that hold all pictures of a task themselves and are in memory at once.
+    public var pictureReplies = ByteBudget()
     /// Links to pictures.
     public var links: SignedLinks
     /// The wire formats.

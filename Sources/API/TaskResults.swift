@@ -19,5 +19,9 @@ extension TaskView {
     }
 
     /// How long the customer may expect to wait still.
-    var secondsLeft: Int64 { state.isFinal ? 0 : Int64(estimatedSeconds) * Int64(100 - progress) / 100 }
+    var secondsLeft: Int64 {
+        guard !state.isFinal else { return 0 }
+        // The model's figure is for one picture, and they are made one after the other.
+        return Int64(estimatedSeconds * (request?.pictures ?? 1)) * Int64(100 - progress) / 100
+    }
 }

@@ -83,7 +83,7 @@ public struct Attempt: Sendable {
             task: task, picture: picture, image: task.image.alone(picture), inputs: { try await inputs.value() })
         let made = try await generate(order, place.part(picture, of: task.image.pictures))
         work.bills.append(made.bill)
-        work.seconds += made.picture.seconds ?? 0
+        work.seconds += made.seconds
         let format = task.image.format
         let bytes = try await generate.follow.file(of: made, order)
         try await judge(bytes, format, of: task)

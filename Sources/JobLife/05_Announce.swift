@@ -19,8 +19,6 @@ public final class Announce: Sendable {
     /// Longer than a delivery may take.
     private static let takenSeconds = 30
     private static let pollSeconds = 0.5
-    /// Two of the largest bodies, or many small ones.
-    private static let pictureBytesMax = 24 * 1024 * 1024
     private static let putBackMilliseconds = 1000
 
     private let pool: ConnectionPool
@@ -44,7 +42,7 @@ public final class Announce: Sendable {
         render: @escaping @Sendable (TaskView) async throws -> [UInt8], logger: Logger
     ) {
         self.init(
-            pool, sender: sender, secret: secret, egress: egress, pictureBytesMax: Self.pictureBytesMax, render: render, logger: logger)
+            pool, sender: sender, secret: secret, egress: egress, pictureBytesMax: ByteBudget.picturesMax, render: render, logger: logger)
     }
 
     init(
@@ -131,25 +129,6 @@ public final class Announce: Sendable {
         let outcome = try await sender.deliver(body, to: url, id: callback.headerID, extraHeaders: headers)
         return (outcome, .now - start)
     }
-}
-
-/// Bytes that may be in memory at once. What is larger than all of them may be there alone.
-private final class ByteBudget: Sendable {
-    private let bytesMax: Int
-    private let used = Mutex(0)
-
-    init(bytesMax: Int) { self.bytesMax = bytesMax }
-
-    /// False when there is no room now.
-    func take(_ bytes: Int) -> Bool {
-        used.withLock { used in
-            guard bytes == 0 || used == 0 || used + bytes <= bytesMax else { return false }
-            used += bytes
-            return true
-        }
-    }
-
-    func giveBack(_ bytes: Int) { used.withLock { $0 -= bytes } }
 }
 
 extension TaskView {

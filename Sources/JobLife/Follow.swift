@@ -1,5 +1,4 @@
 import Domain
-import Images
 import Providers
 
 /// How a submit ended.
@@ -54,7 +53,9 @@ struct Follow: Sendable {
     /// Writes down that the picture is there, and is billed.
     func made(_ open: OpenSubmit, _ picture: ProviderPicture) async throws -> SubmitEnd {
         try await submits.record(open, .made, cost: picture.cost)
-        return .made(MadePicture(picture: picture, bill: open.bill(picture), submit: open))
+        // Who does not tell is not paid for nothing, and a wait of another attempt is not counted.
+        let waited = Int(((ContinuousClock.now - open.began) / .seconds(1)).rounded(.up))
+        return .made(MadePicture(picture: picture, seconds: picture.seconds ?? waited, bill: open.bill(picture), submit: open))
     }
 
     /// Writes down that nothing is charged, and decides whether another provider would do better.

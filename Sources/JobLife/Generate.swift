@@ -26,6 +26,8 @@ struct Bill: Sendable, Equatable {
 /// A picture that was made.
 struct MadePicture: Sendable {
     let picture: ProviderPicture
+    /// How long it took, rounded up, for prices that count seconds: by the provider's word, and else by our clock.
+    let seconds: Int
     let bill: Bill
     /// Whoever made it, for its links; nil for the built-in engine.
     let submit: OpenSubmit?
@@ -37,6 +39,8 @@ struct OpenSubmit: Sendable {
     let route: ChosenRoute
     let deadline: ContinuousClock.Instant
     var providerTaskID: String?
+    /// When this attempt began with it.
+    let began = ContinuousClock.now
 
     var bill: Bill {
         Bill(provider: route.provider.name, providerTaskID: providerTaskID, cost: route.cost)
@@ -123,7 +127,7 @@ public struct Generate: Sendable {
         let job = ProviderJob(image: order.image, model: order.task.model, inputs: try await order.inputs())
         let bill = Bill(provider: engine.name)
         switch await engine.submit(job, progress: place.progress) {
-        case .made(let picture): return MadePicture(picture: picture, bill: bill, submit: nil)
+        case .made(let picture): return MadePicture(picture: picture, seconds: picture.seconds ?? 0, bill: bill, submit: nil)
         case .refused(let fault): throw NotMade.failed(fault.taskFailure, bill)
         case .accepted, .unknown: throw NotMade.failed(.serviceError, bill)
         }

@@ -25,6 +25,7 @@ public struct LedgerProof: Sendable {
         ("queue_equals_tasks", "a pending task waits once, a processing task has one lease, others have neither"),
         ("counters_equal_tasks", "the counts of waiting and running tasks are right"),
         ("usage_equals_entries", "usage facts add up to the ledger"),
+        ("costs_equal_bills", "the costs in usage facts are what providers are expected to bill"),
         ("grants_equal_entries", "a grant with a date began and expired by its entries"),
         ("grants_equal_wallets", "wallets know what expires in them, and when next"),
         ("draws_equal_tasks", "what is drawn from grants is drawn by live tasks of the same wallet, within their reservation"),
@@ -51,7 +52,7 @@ public struct LedgerProof: Sendable {
 
     static let all = [
         walletsEqualEntries, reservedEqualsLiveTasks, tasksHaveEntries, entriesHaveTasks, queueEqualsTasks,
-        countersEqualTasks, usageEqualsEntries, tasksEqualPrices, rollupsEqualUsage,
+        countersEqualTasks, usageEqualsEntries, costsEqualBills, tasksEqualPrices, rollupsEqualUsage,
     ] + aroundTasks
 
     /// The proof reads everything that there is, which takes longer than a statement of the service may.
@@ -171,6 +172,23 @@ public struct LedgerProof: Sendable {
         limit 100
         """)
 
+    private static let costsEqualBills = Statement(
+        "costs_equal_bills",
+        """
+        with used as (
+            select account_id, provider, currency, sum(cost) as cost, sum(possible) possible
+            from usage_facts where cost <> 0 group by 1, 2, 3),
+        billed as (
+            select t.account_id, b.provider, b.currency, sum(b.cost) as cost, coalesce(sum(b.cost) filter (where b.possible), 0) possible
+            from expected_bills b join tasks t on t.id = b.task_id where b.cost > 0 group by 1, 2, 3)
+        select format('account %s', account_id),
+            format('%s %s, by usage %s, of which possible %s; by submits %s and %s', provider, currency, coalesce(u.cost, 0),
+                coalesce(u.possible, 0), coalesce(b.cost, 0), coalesce(b.possible, 0))
+        from used u full join billed b using (account_id, provider, currency)
+        where (coalesce(u.cost, 0), coalesce(u.possible, 0)) <> (coalesce(b.cost, 0), coalesce(b.possible, 0))
+        limit 100
+        """)
+
     private static let tasksEqualPrices = Statement(
         "tasks_equal_prices",
         """
@@ -192,21 +210,22 @@ public struct LedgerProof: Sendable {
         """
         with lines as (
             select grain, at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
-                cancelled, reserved, settled, refunded, cost
+                cancelled, reserved, settled, refunded, cost, possible
             from usage_rollups
             union all
             select g.grain, g.at, f.mode, f.group_id, f.model_id, g.account_id, g.key_id, f.provider, f.currency,
-                -f.submitted, -f.completed, -f.failed, -f.cancelled, -f.reserved, -f.settled, -f.refunded, -f.cost
+                -f.submitted, -f.completed, -f.failed, -f.cancelled, -f.reserved, -f.settled, -f.refunded, -f.cost,
+                -f.possible
             from usage_lines f cross join usage_grains(f.at, f.account_id, f.key_id) g
             where f.id <= (select folded_to from usage_fold))
         select case grain when 'day' then format('group %s (%s)', group_id, mode)
                 else format('account %s (%s)', account_id, mode) end,
             format('rollup %s of %s, rollup less facts %s', grain, to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24":00"'),
                 (sum(submitted), sum(completed), sum(failed), sum(cancelled), sum(reserved), sum(settled), sum(refunded),
-                 sum(cost)))
+                 sum(cost), sum(possible)))
         from lines group by grain, at, mode, group_id, model_id, account_id, key_id, provider, currency
         having (sum(submitted), sum(completed), sum(failed), sum(cancelled), sum(reserved), sum(settled), sum(refunded),
-            sum(cost)) <> (0, 0, 0, 0, 0, 0, 0, 0)
+            sum(cost), sum(possible)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)
         limit 100
         """)
 }

@@ -10,6 +10,8 @@ public enum ProviderKind: String, Sendable, CaseIterable {
 /// Which program is at the other end, where several speak one wire format and each understands other fields of it.
 public enum EngineDialect: String, Sendable, CaseIterable {
     case reference, sglang, openai
+    /// The API of AUTOMATIC1111, which sd-server of stable-diffusion.cpp, SD.Next and Forge have.
+    case sdapi
     case vllmOmni = "vllm-omni"
     /// Another installation of this product.
     case zimage

@@ -80,10 +80,12 @@ public struct ReportBook: Sendable {
 
     @Sendable private static func line(_ row: Row) throws(PostgresError) -> UsageLine {
         let cost = ProviderCost(micro: try row.get(9), currency: try row.get(1))
+        let possible = ProviderCost(micro: try row.get(10), currency: cost.currency)
         return UsageLine(
             label: try row.get(0), submitted: try row.get(2), completed: try row.get(3), failed: try row.get(4),
             cancelled: try row.get(5), reserved: Credits(micro: try row.get(6)), settled: Credits(micro: try row.get(7)),
-            refunded: Credits(micro: try row.get(8)), costs: cost.micro == 0 ? [] : [cost])
+            refunded: Credits(micro: try row.get(8)), costs: cost.micro == 0 ? [] : [cost],
+            possibleCosts: possible.micro == 0 ? [] : [possible])
     }
 
     @Sendable static func view(_ row: Row) throws(PostgresError) -> TaskView {

@@ -71,7 +71,7 @@ public enum ReportsStatements {
                 when 'key' then s.number::text
                 when 'model' then (select m.name from models m where m.id = s.number)
                 else coalesce(nullif(s.provider, ''), '-') end label,
-            s.currency, s.submitted, s.completed, s.failed, s.cancelled, s.reserved, s.settled, s.refunded, s.cost
+            s.currency, s.submitted, s.completed, s.failed, s.cancelled, s.reserved, s.settled, s.refunded, s.cost, s.possible
         from (
             select case $8 when 'day' then date_trunc('day', u.at, 'UTC') when 'hour' then u.at end moment,
                 case $8 when 'group' then u.group_id when 'account' then u.account_id when 'key' then u.key_id
@@ -79,14 +79,14 @@ public enum ReportsStatements {
                 case $8 when 'provider' then u.provider end provider, u.currency,
                 sum(u.submitted)::bigint submitted, sum(u.completed)::bigint completed, sum(u.failed)::bigint failed,
                 sum(u.cancelled)::bigint cancelled, sum(u.reserved)::bigint reserved, sum(u.settled)::bigint settled,
-                sum(u.refunded)::bigint refunded, sum(u.cost)::bigint as cost
+                sum(u.refunded)::bigint refunded, sum(u.cost)::bigint as cost, sum(u.possible)::bigint possible
             from (
                 select at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
-                    cancelled, reserved, settled, refunded, cost
+                    cancelled, reserved, settled, refunded, cost, possible
                 from usage_rollups where grain = $9::usage_grain
                 union all
                 select at, mode, group_id, model_id, account_id, key_id, provider, currency, submitted, completed, failed,
-                    cancelled, reserved, settled, refunded, cost
+                    cancelled, reserved, settled, refunded, cost, possible
                 from usage_tail) u
             where u.mode = $7::account_mode
                 and ($1::text is null or u.group_id = (select id from user_groups where name = $1))

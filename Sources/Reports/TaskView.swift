@@ -33,7 +33,7 @@ public struct TaskView: Sendable {
     public let finishedAt: Date?
     /// How far the work is, in percent.
     public let progress: Int
-    /// What the customer may expect in all, in seconds.
+    /// What the customer may expect for one picture, in seconds.
     public let estimatedSeconds: Int
     /// Why it failed.
     public let errorCode: String?

@@ -69,19 +69,24 @@ public struct UsageLine: Sendable, Equatable {
     public let settled: Credits
     /// Credits that came back.
     public let refunded: Credits
-    /// What providers are expected to bill, one for each currency, in the order of their names; none is 0.
+    /// What providers are expected to bill, also for tasks that were refunded, one for each currency, in the order of their
+    /// names; none is 0.
     public let costs: [ProviderCost]
+    /// What of that may not be billed: submits that were never answered.
+    public let possibleCosts: [ProviderCost]
 
     /// The sum of rows.
     public static func total(_ lines: [UsageLine], label: String = "total") -> UsageLine {
         func sum(_ value: (UsageLine) -> Int64) -> Int64 { lines.reduce(0) { $0 + value($1) } }
-        let costs = Dictionary(grouping: lines.flatMap(\.costs), by: \.currency).map { currency, costs in
-            ProviderCost(micro: costs.reduce(0) { $0 + $1.micro }, currency: currency)
+        func sum(_ value: (UsageLine) -> [ProviderCost]) -> [ProviderCost] {
+            Dictionary(grouping: lines.flatMap(value), by: \.currency).map { currency, costs in
+                ProviderCost(micro: costs.reduce(0) { $0 + $1.micro }, currency: currency)
+            }.sorted { $0.currency < $1.currency }
         }
         return UsageLine(
             label: label, submitted: sum(\.submitted), completed: sum(\.completed), failed: sum(\.failed),
             cancelled: sum(\.cancelled), reserved: Credits(micro: sum(\.reserved.micro)),
             settled: Credits(micro: sum(\.settled.micro)), refunded: Credits(micro: sum(\.refunded.micro)),
-            costs: costs.sorted { $0.currency < $1.currency })
+            costs: sum(\.costs), possibleCosts: sum(\.possibleCosts))
     }
 }

@@ -126,7 +126,7 @@ public final class Simulator: Sendable {
     public var faultsLeft: [ScriptedFault] { script.faults }
 
     /// What `GET /_simulator/invoice.csv` answers.
-    public var invoice: String { InvoicePage(kind: script.kind, jobs: book.jobs).csv }
+    public var invoice: String { InvoicePage(jobs: book.jobs).csv }
 
     /// Closes every connection and returns when nothing is left of it.
     public func stop() async {

@@ -136,7 +136,8 @@ final class Trouble: Sendable {
 
 /// Runs a test with the API on a fresh database. The pictures' folder goes away afterwards.
 func withAPI(
-    imageWaitSeconds: Double = 60, checkers: [Checker] = [], overSockets: Bool = false,
+    imageWaitSeconds: Double = 60, pictureReplies: ByteBudget = ByteBudget(), checkers: [Checker] = [],
+    overSockets: Bool = false,
     _ body: @escaping @Sendable (APIFixture) async throws -> Void
 ) async throws {
     let database = try await TestDatabase.fresh()
@@ -173,6 +174,7 @@ func withAPI(
         dialects: dialects, egress: EgressRule(),
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     services.imageWaitSeconds = imageWaitSeconds
+    services.pictureReplies = pictureReplies
     let router = APIRoutes.router(services)
     let routes = Set(router.routes.map(\.description))
     try await withThrowingTaskGroup(of: Void.self) { group in

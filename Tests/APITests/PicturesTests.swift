@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Images
+import JobLife
 import Queue
 import TestSupport
 import Testing
@@ -30,6 +31,7 @@ import Testing
             let accepted = try await api.submit(Self.body(#","n":3,"seed":7"#), key: tenant.keyText, idempotencyKey: "k")
             #expect(accepted.status == 200)
             #expect((try accepted.json()["usage"] as? [String: Any])?["credits_reserved"] as? Double == 0.078)
+            #expect((try accepted.json()["task_info"] as? [String: Any])?["estimated_time"] as? Int == 30, "three times that of one")
             #expect(try await tenant.credits(api.database) == [922_000, 78_000, 0])
             #expect(try await api.storedRequest("pictures, request ->> 'n', request ->> 'seed'") == ["3", "3", "7"])
             let again = try await api.submit(Self.body(#","n":3,"seed":7"#), key: tenant.keyText, idempotencyKey: "k")
@@ -37,9 +39,11 @@ import Testing
             for other in ["", #","n":2,"seed":7"#, #","seed":7"#] {
                 #expect(try await api.submit(Self.body(other), key: tenant.keyText, idempotencyKey: "k").status == 422)
             }
+            let id = try #require(try accepted.json()["id"] as? String)
+            let waiting = try await api.send(.get, "/v1/tasks/\(id)", key: tenant.keyText).json()
+            #expect((waiting["task_info"] as? [String: Any])?["estimated_time"] as? Int == 30)
             let outcome = try await made(api, ["a", "b", "c"])
             try await api.finish { _ in outcome }
-            let id = try #require(try accepted.json()["id"] as? String)
             let task = try await api.send(.get, "/v1/tasks/\(id)", key: tenant.keyText).json()
             let links = try #require(task["results"] as? [String])
             var texts: [String] = []
@@ -124,6 +128,37 @@ import Testing
             #expect((try edited.json()["data"] as? [[String: String]])?.count == 2, "\(edited.text)")
             #expect(try await tenant.credits(api.database) == [896_000, 0, 104_000])
             #expect(try await ledgerDrift(api.database) == [])
+        }
+    }
+
+    /// Replies with pictures in them are sent when there is room for them, and links at any time.
+    @Test func aReplyWithPicturesWaitsForRoom() async throws {
+        let budget = ByteBudget(bytesMax: 8)
+        try await withAPI(imageWaitSeconds: 3, pictureReplies: budget) { api in
+            let tenant = try await Tenant.make(api.database)
+            let outcome = try await made(api, ["a", "bb"])
+            @Sendable func ask(_ format: String) async throws -> Reply {
+                try await api.openAI(OpenAI.body(#","n":2,"response_format":"\#(format)""#), tenant, idempotencyKey: format)
+            }
+            for format in ["b64_json", "url"] {
+                let reply = try await api.whileEnding({ _ in outcome }) { try await ask(format) }
+                #expect(reply.status == 200, "\(reply.text)")
+            }
+            var room = budget.room(1)
+            while room == nil {
+                // The reply has been sent, so it comes back.
+                try Task.checkCancellation()
+                await Task.yield()
+                room = budget.room(1)
+            }
+            let refused = try await ask("b64_json")
+            #expect(refused.status == 503 && refused.header("x-should-retry") == "false", "\(refused.text)")
+            #expect(try (refused.error()["message"] as? String)?.hasPrefix("Too many pictures are being sent") == true)
+            #expect(try await ask("url").status == 200)
+            withExtendedLifetime(room) {}
+            room = nil
+            #expect(try await ask("b64_json").status == 200)
+            #expect(try await tenant.credits(api.database) == [896_000, 0, 104_000])
         }
     }
 

@@ -103,6 +103,15 @@ extension LedgerSuites {
             Tampering(
                 sql: "update usage_account_days set provider = 'other' where account_id = <A> and provider <> ''",
                 found: [accountRollup]),
+            Tampering(
+                sql: "update attempts set cost = 7, currency = 'USD' where task_id = <C>", found: ["costs_equal_bills: account <A>"]),
+            Tampering(
+                sql: """
+                    insert into usage_facts (at, mode, group_id, model_id, account_id, key_id, provider, cost, possible, currency)
+                    values (now(), 'live', 1, 1, <A>, 1, 'far', 5, 5, 'USD')
+                    """,
+                found: ["costs_equal_bills: account <A>"]),
+            Tampering(sql: "update usage_days set possible = possible + 1 where settled > 0", found: [groupRollup]),
             Tampering(sql: "update usage_days set at = at - interval '1 day'", found: [groupRollup]),
             Tampering(
                 sql: """

@@ -20,6 +20,7 @@ struct UsageSample {
         let refunded: Int64
         let cost: Int64
         let currency: String
+        let possible: Int64
     }
 
     /// The sums of one row.
@@ -27,6 +28,7 @@ struct UsageSample {
         var counts: [String: Int64] = [:]
         var credits: [Int64] = [0, 0, 0]
         var costs: [String: Int64] = [:]
+        var possible: [String: Int64] = [:]
 
         init() {}
 
@@ -36,6 +38,7 @@ struct UsageSample {
             ].filter { $0.value > 0 }
             credits = [line.reserved.micro, line.settled.micro, line.refunded.micro]
             costs = Dictionary(line.costs.map { ($0.currency, $0.micro) }) { $0 + $1 }
+            possible = Dictionary(line.possibleCosts.map { ($0.currency, $0.micro) }) { $0 + $1 }
         }
     }
 
@@ -80,7 +83,11 @@ struct UsageSample {
                     1 + floor(random() * 4) as place
                 from generate_series(1, \(count)) n) d
                 join (select *, row_number() over (order by id) place from api_keys) k on k.place = d.place
-                join accounts a on a.id = k.account_id
+                join accounts a on a.id = k.account_id;
+            -- Some of the costs are facts of their own, and some of those only possible.
+            update usage_facts set event = null, reserved = 0, settled = 0, refunded = 0,
+                possible = case when id % 2 = 0 then cost else 0 end
+            where id % 3 = 0 and cost > 0 and event <> 'submitted' and id > (select folded_to from usage_fold)
             """)
     }
 
@@ -88,7 +95,7 @@ struct UsageSample {
         try await database.rows(
             """
             select extract(epoch from f.at), f.event, f.mode, g.name, m.name, a.name, f.key_id, coalesce(f.provider, '-'),
-                f.reserved, f.settled, f.refunded, f.cost, coalesce(f.currency, '')
+                f.reserved, f.settled, f.refunded, f.cost, coalesce(f.currency, ''), f.possible
             from usage_facts f join user_groups g on g.id = f.group_id join models m on m.id = f.model_id
                 join accounts a on a.id = f.account_id
             """
@@ -98,7 +105,7 @@ struct UsageSample {
             return Fact(
                 atSeconds: Double(text(0)) ?? -1, event: text(1), mode: text(2), group: text(3), model: text(4),
                 account: text(5), keyID: number(6), provider: text(7), reserved: number(8), settled: number(9),
-                refunded: number(10), cost: number(11), currency: text(12))
+                refunded: number(10), cost: number(11), currency: text(12), possible: number(13))
         }
     }
 
@@ -106,11 +113,12 @@ struct UsageSample {
     func expected(_ query: UsageQuery) -> [String: Sums] {
         facts.filter { belongs($0, to: query) }.reduce(into: [:]) { rows, fact in
             let label = label(fact, query.by)
-            rows[label, default: Sums()].counts[fact.event, default: 0] += 1
+            if !fact.event.isEmpty { rows[label, default: Sums()].counts[fact.event, default: 0] += 1 }
             for (place, amount) in [fact.reserved, fact.settled, fact.refunded].enumerated() {
                 rows[label, default: Sums()].credits[place] += amount
             }
             if fact.cost > 0 { rows[label, default: Sums()].costs[fact.currency, default: 0] += fact.cost }
+            if fact.possible > 0 { rows[label, default: Sums()].possible[fact.currency, default: 0] += fact.possible }
         }
     }
 

@@ -70,7 +70,7 @@ extension SystemTests {
             "task_attempts", "task_changes", "task_page", "task_batch", "models_usable",
             "usage_known", "doctor_server", "wallets_equal_entries", "reserved_equals_live_tasks",
             "tasks_have_their_entries", "entries_have_their_tasks", "queue_equals_tasks", "counters_equal_tasks",
-            "usage_equals_entries", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
+            "usage_equals_entries", "costs_equal_bills", "grants_equal_entries", "grants_equal_wallets", "draws_equal_tasks",
             "codes_equal_entries", "quotas_equal_tasks", "limits_equal_tasks",
             "limit_list", "keys_have_their_tasks", "callbacks_equal_tasks",
             "expiring_grants", "code_list", "quota_list", "invoice_run", "invoice_sums", "invoice_findings",

@@ -78,6 +78,8 @@ extension SystemTests {
                     #expect(try await far.balance("reseller")[2] == "\(Decimal(26 * (sold + 1)) / 1000)")
                     #expect(
                         try await near.number("select sum(cost) from expected_bills") == 26_000 * sold, "each is known with its cost")
+                    let usage = try #require(try await near.mustRun("usage --json").object()["total"] as? [String: Any])
+                    #expect((usage["costs"] as? [[String: String]])?.map { $0["amount"] } == ["\(Decimal(26 * sold) / 1000)"])
                     try await near.expectCleanLedger()
                 }
                 try await far.expectCleanLedger()

@@ -41,6 +41,20 @@ extension SystemTests {
                     """)
                 let narrow = try await site.mustRun("usage --from \(days[0]) --to \(days[1])")
                 #expect(narrow.output.hasSuffix("\nmargin: settled credits at 1 USD each, less the cost in USD\n"))
+                _ = try await site.rows(
+                    """
+                    insert into usage_facts (at, mode, group_id, model_id, account_id, key_id, provider, cost, possible, currency)
+                    select date_trunc('month', now()), 'live', 1, 1, 1, 1, 'far', 300, 300, 'USD'
+                    """)
+                let period = "--from \(days[0]) --to \(days[1])"
+                let doubtful = try await site.mustRun("usage \(period)").output
+                #expect(doubtful.contains("COST USD  POSSIBLE USD  MARGIN USD\n"))
+                #expect(doubtful.contains("0.0045        0.0003      0.0215\n"), "\(doubtful)")
+                #expect(doubtful.contains("\npossible: part of the cost, for submits that were never answered"))
+                #expect(try await site.mustRun("usage --by provider --csv").output.contains(
+                    "\nfar,0,0,0,0,0,0,0,USD,0.0003,-0.0003,,0.0003 USD\n"))
+                #expect(try await site.mustRun("usage \(period) --json").output.contains(
+                    #"{"currency":"USD","amount":"0.0045","possible":"0.0003"}"#))
             }
         }
 
@@ -73,17 +87,17 @@ extension SystemTests {
                 let csv = try await site.mustRun("usage --by provider --csv")
                 let titles = "provider,submitted,completed,failed,cancelled,credits_reserved,credits_settled,credits_refunded"
                 #expect(csv.output == #"""
-                    \#(titles),currency,cost,margin,other_costs
-                    -,2,0,0,0,0.078,0,0,USD,0,0,
-                    "a, ""b""",0,1,0,0,0,0.026,0,USD,0.0042,0.0218,
-                    novita,0,1,0,0,0,0.052,0,USD,0,0.052,1.5 EUR
+                    \#(titles),currency,cost,margin,other_costs,possible_cost
+                    -,2,0,0,0,0.078,0,0,USD,0,0,,
+                    "a, ""b""",0,1,0,0,0,0.026,0,USD,0.0042,0.0218,,
+                    novita,0,1,0,0,0,0.052,0,USD,0,0.052,1.5 EUR,
 
                     """#)
                 let settings = ["ZIMAGE_CREDIT_VALUE": "0.5", "ZIMAGE_CURRENCY": "EUR"]
                 let outcome = try await site.zadmin("usage --by group --json", settings: settings)
                 let sums = #""submitted":2,"completed":2,"failed":0,"cancelled":0,"credits_reserved":"0.078","#
-                    + #""credits_settled":"0.078","credits_refunded":"0","costs":[{"currency":"EUR","amount":"1.5"},"#
-                    + #"{"currency":"USD","amount":"0.0042"}],"margin":"-1.461"}"#
+                    + #""credits_settled":"0.078","credits_refunded":"0","costs":[{"currency":"EUR","amount":"1.5","possible":"0"},"#
+                    + #"{"currency":"USD","amount":"0.0042","possible":"0"}],"margin":"-1.461"}"#
                 #expect(outcome.output == #"{"group":null,"by":"group","mode":"live","currency":"EUR","credit_value":"0.5","#
                     + #""costs_not_subtracted":["USD"],"rows":[{"group":"default",\#(sums)],"total":{\#(sums)}"# + "\n")
             }

@@ -78,11 +78,12 @@ struct Simulate: AsyncParsableCommand {
     private static func greeting(_ kind: ProviderKind, key: String, url: String) -> String {
         let engine = kind == .openaiImages ? " --engine reference" : ""
         let secret = key.isEmpty ? "" : "printf %s '\(key)' | "
+        let other = kind == .openaiImages ? "\nit has the routes of sd-server too: say --engine sdapi for them" : ""
         let options = "--base-url \(url) --model z-image-turbo --allow-private\(key.isEmpty ? " --no-secret" : "")"
         return """
             simulating \(kind.rawValue) at \(url) (key: \(key.isEmpty ? "none" : key))
             what it was asked: curl \(url)/_simulator
-            \(secret)zadmin provider add sim --kind \(kind.rawValue)\(engine) \(options)
+            \(secret)zadmin provider add sim --kind \(kind.rawValue)\(engine) \(options)\(other)
             """
     }
 }

@@ -9,7 +9,8 @@ struct Usage: OfficeCommand {
         discussion: """
             The figures hold everything that is committed at this moment. The margin is the value of the settled credits \
             (ZIMAGE_CREDIT_VALUE) less the expected costs in ZIMAGE_CURRENCY; costs in other currencies are shown, but \
-            not subtracted.
+            not subtracted. Costs are those of all submits, also for tasks that were refunded, in the hour in which the \
+            submit left. What was never answered is in them as well, and told apart as possible.
             """)
 
     @Option(help: "Only of this user group.") var group: String?

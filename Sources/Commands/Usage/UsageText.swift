@@ -19,29 +19,33 @@ struct UsageText {
         others = total.costs.map(\.currency).filter { $0 != value.currency }
     }
 
-    /// With a column for each currency of costs.
+    /// With a column for each currency of costs, and one more where some of them are only possible.
     var table: String {
         let titles = ["SUBMITTED", "COMPLETED", "FAILED", "CANCELLED", "RESERVED", "SETTLED", "REFUNDED"]
         let costs = [value.currency] + others
-        let money = costs.map { "COST \($0)" } + ["MARGIN \(value.currency)"]
+        let possible = total.possibleCosts.map(\.currency)
+        let money = costs.map { "COST \($0)" } + possible.map { "POSSIBLE \($0)" } + ["MARGIN \(value.currency)"]
         var table = Table(
             columns: [(query.by.rawValue.uppercased(), .left)] + (titles + money).map { ($0, .right) })
         for line in lines + [total] {
-            table.add(row: [line.label] + line.cells + costs.map(line.cost) + [margin(line)])
+            let amounts = costs.map { amount($0, in: line.costs) } + possible.map { amount($0, in: line.possibleCosts) }
+            table.add(row: [line.label] + line.cells + amounts + [margin(line)])
         }
         let credit = "margin: settled credits at \(Credits(micro: value.micro)) \(value.currency) each, less the cost in \(value.currency)"
         let warning = "; costs in \(others.joined(separator: " and ")) are not subtracted"
-        return table.text + "\n" + credit + (others.isEmpty ? "" : warning)
+        let doubt = "\npossible: part of the cost, for submits that were never answered; `zadmin reconcile provider` tells what was billed"
+        return table.text + "\n" + credit + (others.isEmpty ? "" : warning) + (possible.isEmpty ? "" : doubt)
     }
 
     var csv: String {
         let titles = [
             query.by.rawValue, "submitted", "completed", "failed", "cancelled", "credits_reserved", "credits_settled",
-            "credits_refunded", "currency", "cost", "margin", "other_costs",
+            "credits_refunded", "currency", "cost", "margin", "other_costs", "possible_cost",
         ]
         let rows = lines.map { line in
-            [line.label] + line.cells + [value.currency, line.cost(value.currency), margin(line)]
+            [line.label] + line.cells + [value.currency, amount(value.currency, in: line.costs), margin(line)]
                 + [line.costs.filter { $0.currency != value.currency }.map(\.text).joined(separator: "; ")]
+                + [line.possibleCosts.map(\.text).joined(separator: "; ")]
         }
         return ([titles] + rows).map { CSVLine($0).text }.joined(separator: "\n")
     }
@@ -57,7 +61,12 @@ struct UsageText {
     }
 
     private func json(_ line: UsageLine, label: [(String, JSON)]) -> JSON {
-        let costs = line.costs.map { JSON.object([("currency", .string($0.currency)), ("amount", .string($0.amount))]) }
+        let costs = line.costs.map { cost in
+            JSON.object([
+                ("currency", .string(cost.currency)), ("amount", .string(cost.amount)),
+                ("possible", .string(amount(cost.currency, in: line.possibleCosts))),
+            ])
+        }
         return .object(
             label + [
                 ("submitted", .int(line.submitted)), ("completed", .int(line.completed)), ("failed", .int(line.failed)),
@@ -66,6 +75,10 @@ struct UsageText {
                 ("credits_refunded", .string(line.refunded.description)), ("costs", .array(costs)),
                 ("margin", .string(margin(line))),
             ])
+    }
+
+    private func amount(_ currency: String, in costs: [ProviderCost]) -> String {
+        costs.first { $0.currency == currency }?.amount ?? "0"
     }
 
     private func margin(_ line: UsageLine) -> String { value.margin(settled: line.settled, costs: line.costs) }
@@ -105,8 +118,6 @@ extension UsageLine {
     fileprivate var cells: [String] {
         [submitted, completed, failed, cancelled].map { String($0) } + [reserved, settled, refunded].map(\.description)
     }
-
-    fileprivate func cost(_ currency: String) -> String { costs.first { $0.currency == currency }?.amount ?? "0" }
 }
 
 extension ProviderCost {

@@ -6,7 +6,8 @@ struct EngineInputs: Sendable {
     /// A PNG in the size that is asked for.
     let image: [UInt8]
     /// A PNG of the same size in which red, green and blue say it white on black, and transparency says it again: engines of
-    /// the diffusers family repaint what is white, OpenAI's convention is to repaint what is transparent.
+    /// the diffusers family repaint what is white, OpenAI's convention is to repaint what is transparent. Programs that would
+    /// repaint what is opaque get one without transparency.
     let mask: [UInt8]?
     let strength: Double
 }
@@ -25,14 +26,14 @@ enum EnginePictures {
     }
 
     /// The inputs in the size to ask for; nil when nothing may be changed and the picture is its own result.
-    static func prepared(_ inputs: PreparedInputs, size: ImageSize) throws(VipsError) -> EngineInputs? {
+    static func prepared(_ inputs: PreparedInputs, size: ImageSize, hasOpaqueMask: Bool) throws(VipsError) -> EngineInputs? {
         guard inputs.strength > 0 else { return nil }
         let canvas = canvas(size)
         var mask: [UInt8]?
         if let file = inputs.mask {
             let pixels = try decoded(file, size).pixelBytes()
             guard pixels.contains(255) else { return nil }
-            mask = try maskFile(pixels, size: size, canvas: canvas)
+            mask = try maskFile(pixels, size: size, canvas: canvas, isOpaque: hasOpaqueMask)
         }
         var image = inputs.image
         if canvas == size {
@@ -44,7 +45,9 @@ enum EnginePictures {
     }
 
     /// What is beyond the picture is kept, so that nothing is repainted there.
-    private static func maskFile(_ pixels: [UInt8], size: ImageSize, canvas: ImageSize) throws(VipsError) -> [UInt8] {
+    private static func maskFile(
+        _ pixels: [UInt8], size: ImageSize, canvas: ImageSize, isOpaque: Bool
+    ) throws(VipsError) -> [UInt8] {
         let count = canvas.width * canvas.height * 4
         let rgba = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             for y in 0..<canvas.height {
@@ -52,7 +55,7 @@ enum EnginePictures {
                     let isWhite = x < size.width && y < size.height && pixels[(y * size.width + x) * 3] == 255
                     let place = (y * canvas.width + x) * 4
                     for band in 0..<3 { buffer[place + band] = isWhite ? 255 : 0 }
-                    buffer[place + 3] = isWhite ? 0 : 255
+                    buffer[place + 3] = isWhite && !isOpaque ? 0 : 255
                 }
             }
             filled = count

@@ -39,13 +39,20 @@ enum EngineReply {
 
     private static func whole(_ object: EngineObject) -> EngineReply {
         if let first = object.objects("data")?.first { return picture(first, seconds: seconds(object)) }
+        // Only the API of AUTOMATIC1111 has it.
+        if let first = object.texts("images")?.first { return picture(base64: first, seconds: nil) }
         return object.has("error") ? .complaint(object) : .unreadable("its answer has no picture")
     }
 
     private static func picture(_ object: EngineObject, seconds: Int?) -> EngineReply {
-        guard var digits = object.text("b64_json")?.utf8[...] else {
+        guard let text = object.text("b64_json") else {
             return object.text("url").map { .link($0, seconds: seconds) } ?? .unreadable("its answer has no picture")
         }
+        return picture(base64: text, seconds: seconds)
+    }
+
+    private static func picture(base64 text: String, seconds: Int?) -> EngineReply {
+        var digits = text.utf8[...]
         if digits.starts(with: "data:".utf8), let comma = digits.firstIndex(of: UInt8(ascii: ",")) {
             digits = digits[digits.index(after: comma)...]
         }

@@ -14,10 +14,11 @@ struct EngineRequest {
     init(_ job: ProviderJob, row: EngineRow, prompt: String, canvas: ImageSize, inputs: EngineInputs?) {
         let source = EngineFieldSource(job: job, row: row, prompt: prompt, canvas: canvas, inputs: inputs)
         let accept = row.generate.contains(.stream) ? "text/event-stream, application/json" : "application/json"
-        if inputs == nil {
-            path = "/v1/images/generations"
+        path = inputs == nil ? row.api.generatePath : row.api.editPath
+        if inputs == nil || row.api == .sdapi {
+            let fields = inputs == nil ? row.generate : row.edit
             headers = [("accept", accept), ("content-type", "application/json")]
-            body = JSON.object(row.generate.compactMap { field in source.value(field).map { (field.rawValue, $0) } }).bytes
+            body = JSON.object(fields.compactMap { field in source.value(field).map { (field.rawValue, $0) } }).bytes
         } else {
             var form = MultipartBody()
             for field in row.edit {
@@ -27,7 +28,6 @@ struct EngineRequest {
                     form.add(field.rawValue, text: Self.text(value))
                 }
             }
-            path = "/v1/images/edits"
             headers = [("accept", accept), ("content-type", form.contentType)]
             body = form.closed()
         }
@@ -59,22 +59,34 @@ private struct EngineFieldSource {
     /// Nil for what this job has not.
     func value(_ field: EngineField) -> JSON? {
         switch field {
-        case .image, .mask: nil
+        case .image: nil
+        case .mask: inputs?.mask.map(Self.base64)
+        case .initImages: inputs.map { .array([Self.base64($0.image)]) }
         case .model: job.model.isEmpty ? nil : .string(job.model)
         case .prompt: .string(prompt)
         case .count: .int(1)
         case .size: .string("\(canvas.width)x\(canvas.height)")
         case .seed: .int(job.image.seed)
-        case .strength: inputs.map { .raw("\($0.strength)") }
-        case .steps: .int(Int64(row.steps))
+        case .strength, .denoising: inputs.map { .raw("\($0.strength)") }
+        case .steps, .plainSteps: .int(Int64(row.steps))
         // The model was made to be run without guidance; above 0 each step would take twice as long.
         case .guidance: .raw("0.0")
         case .responseFormat: .string("b64_json")
         // Without loss: the picture is cropped here and encoded once more, in the format that the customer wants.
         case .outputFormat: .string(ImageFormat.png.rawValue)
         case .stream: .bool(true)
+        case .width: .int(Int64(canvas.width))
+        case .height: .int(Int64(canvas.height))
+        // Without guidance, in the words of that API.
+        case .cfgScale, .batchSize: .int(1)
+        // What is there already.
+        case .maskedFill: inputs?.mask.map { _ in .int(1) }
+        case .maskedAreaAlone: inputs?.mask.map { _ in .bool(false) }
         }
     }
+
+    /// Base64 needs no escapes, and there may be megabytes of it.
+    private static func base64(_ file: [UInt8]) -> JSON { .raw("\"\(Data(file).base64EncodedString())\"") }
 }
 
 /// A body of `multipart/form-data` (RFC 7578).

@@ -8,14 +8,35 @@ enum EngineField: String {
     case guidance = "guidance_scale"
     case responseFormat = "response_format"
     case outputFormat = "output_format"
+    // In the API of AUTOMATIC1111.
+    case width, height
+    case plainSteps = "steps"
+    case cfgScale = "cfg_scale"
+    case batchSize = "batch_size"
+    case initImages = "init_images"
+    case denoising = "denoising_strength"
+    case maskedFill = "inpainting_fill"
+    case maskedAreaAlone = "inpaint_full_res"
+}
+
+/// Where an engine is asked for pictures.
+enum EngineAPI {
+    case openAI, sdapi
+
+    var generatePath: String { self == .openAI ? "/v1/images/generations" : "/sdapi/v1/txt2img" }
+    var editPath: String { self == .openAI ? "/v1/images/edits" : "/sdapi/v1/img2img" }
+    /// Where it tells which model it has.
+    var modelPath: String { self == .openAI ? "/v1/models" : "/sdapi/v1/options" }
 }
 
 /// What one program behind the OpenAI Images API understands. A field that is not in its lists is never sent: some programs
 /// refuse what they do not know, and others read file paths from it.
 struct EngineRow: Sendable {
-    /// The fields of `POST /v1/images/generations`, in the order in which they are sent.
+    /// The routes; by them pictures to start from are in a form or in JSON.
+    var api = EngineAPI.openAI
+    /// The fields of a request for a picture from a prompt alone, in the order in which they are sent.
     var generate: [EngineField]
-    /// The fields of `POST /v1/images/edits`; empty where pictures to start from are refused or, worse, ignored.
+    /// The fields where there are pictures to start from; empty where pictures to start from are refused or, worse, ignored.
     var edit: [EngineField] = []
     /// What to send for eight passes of the network, the schedule that Z-Image-Turbo was made for.
     var steps = 8
@@ -31,7 +52,7 @@ struct EngineRow: Sendable {
     /// A mask that would be ignored makes a wrong picture, so only those inpaint whose list has the mask.
     var operations: Set<TaskOperation> {
         var operations: Set<TaskOperation> = [.generate]
-        if edit.contains(.image) { operations.insert(.edit) }
+        if edit.contains(.image) || edit.contains(.initImages) { operations.insert(.edit) }
         if edit.contains(.mask) { operations.insert(.inpaint) }
         return operations
     }
@@ -73,6 +94,15 @@ extension EngineDialect {
             EngineRow(
                 generate: [.model, .prompt, .count, .size, .seed, .responseFormat, .outputFormat],
                 edit: [.image, .mask, .model, .prompt, .count, .size, .seed, .strength, .responseFormat, .outputFormat])
+        // All three operations on small cards and processors. A running picture cannot be stopped, and nothing is told of it.
+        // Of the area that is repainted, programs other than sd-server would by default see nothing but that area, filled anew.
+        case .sdapi:
+            EngineRow(
+                api: .sdapi, generate: [.prompt, .width, .height, .plainSteps, .cfgScale, .seed, .batchSize],
+                edit: [
+                    .initImages, .mask, .prompt, .width, .height, .plainSteps, .cfgScale, .seed, .batchSize, .denoising, .maskedFill,
+                    .maskedAreaAlone,
+                ])
         // What sd-server, LocalAI and OpenAI have in common: the steps are the server's setting, and not even the form of the
         // reply can be asked for, because OpenAI's own models refuse the field.
         case .openai:

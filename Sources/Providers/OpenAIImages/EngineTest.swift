@@ -10,7 +10,7 @@ extension OpenAIImagesProvider {
 
     public func test(model: String) async -> [ProviderCheck] {
         let reaches = "reaches \(settings.baseURL)"
-        switch await calls.json(.test, "GET", "/v1/models", timeoutSeconds: Self.timeoutSeconds) {
+        switch await calls.json(.test, "GET", row.api.modelPath, timeoutSeconds: Self.timeoutSeconds) {
         case .notSent(let fault): return [ProviderCheck(reaches, problem: fault.message)]
         case .lost(let text):
             let problem = "it does not answer: \(verdicts.clean(text)). Check that it runs and what its log says"
@@ -42,17 +42,29 @@ extension OpenAIImagesProvider {
     private func judged(_ response: TransferResponse, model: String) -> [ProviderCheck] {
         let key = settings.secret == nil ? "answers without a key" : "accepts the key"
         switch response.status {
-        case 200..<300: return [ProviderCheck(key), listed(model, EngineObject(response.body))]
+        case 200..<300:
+            let object = EngineObject(response.body)
+            return [ProviderCheck(key), row.api == .sdapi ? loaded(object) : listed(model, object)]
         case 401, 403:
             let problem = settings.secret == nil ? "it wants a key: set one" : "it refuses the key: set the right one"
             return [ProviderCheck(key, problem: problem)]
+        case 404 where row.api == .sdapi:
+            return [ProviderCheck(key, problem: "it has no \(row.api.modelPath): start it with its API, and correct the base URL")]
         case 404, 405: return [ProviderCheck("lists no models, so key and model are tried by the first picture")]
         case 300..<400:
             return [ProviderCheck("speaks the OpenAI API", problem: "it redirects elsewhere: correct the base URL")]
         case let status:
             let said = EngineObject(response.body)?.complaint.map { ": \(verdicts.clean($0))" } ?? ""
-            return [ProviderCheck(key, problem: "/v1/models answers with status \(status)\(said.prefix(200))")]
+            return [ProviderCheck(key, problem: "\(row.api.modelPath) answers with status \(status)\(said.prefix(200))")]
         }
+    }
+
+    /// The model is a setting of the program, and its name no part of a request.
+    private func loaded(_ options: EngineObject?) -> ProviderCheck {
+        guard let name = options?.text("sd_model_checkpoint"), !name.isEmpty else {
+            return ProviderCheck("has a model", problem: "it names none in \(row.api.modelPath): load one, and check the base URL")
+        }
+        return ProviderCheck("has the model \(verdicts.clean(String(name.prefix(100))))")
     }
 
     private func listed(_ model: String, _ list: EngineObject?) -> ProviderCheck {

@@ -25,6 +25,9 @@ struct EngineObject {
         (members[name] as? [Any])?.compactMap { ($0 as? [String: Any]).map(EngineObject.init) }
     }
 
+    /// The texts of a list.
+    func texts(_ name: String) -> [String]? { (members[name] as? [Any])?.compactMap { $0 as? String } }
+
     func has(_ name: String) -> Bool { members[name].map { !($0 is NSNull) } ?? false }
 
     /// What went wrong, wherever it stands: `error.message`, `error`, `message` or `detail`, a text or a list.

@@ -2,8 +2,8 @@ import Curl
 import Domain
 import Vips
 
-/// Engines and hosts that speak the OpenAI Images API. They answer a submit with its picture; which fields they understand
-/// is in ``EngineRow``.
+/// Engines and hosts that speak the OpenAI Images API, or that of AUTOMATIC1111. They answer a submit with its picture; which
+/// fields they understand is in ``EngineRow``.
 public struct OpenAIImagesProvider: ImageProvider {
     public let name: String
     public let capabilities: Capabilities
@@ -37,7 +37,9 @@ public struct OpenAIImagesProvider: ImageProvider {
         var inputs: EngineInputs?
         if let given = job.inputs {
             do {
-                inputs = try await PictureWork.run { try EnginePictures.prepared(given, size: job.image.size) }
+                inputs = try await PictureWork.run { [row] in
+                    try EnginePictures.prepared(given, size: job.image.size, hasOpaqueMask: row.api == .sdapi)
+                }
                 guard inputs != nil else { return try await unchanged(given, job) }
             } catch {
                 // Nothing was sent.

@@ -36,33 +36,18 @@ struct BookPage {
     }
 }
 
-/// What the provider bills, as a file for `zadmin reconcile provider --invoice FILE --kind KIND`.
+/// What the provider bills, as a file for `zadmin reconcile provider NAME --invoice FILE`. No provider documents the columns of
+/// an invoice, so they are the plain ones for every kind.
 struct InvoicePage {
-    let kind: ProviderKind
     let jobs: [SimulatedJob]
 
-    /// Each job that is paid for, in the columns of its kind.
+    /// Each job that is paid for.
     var csv: String {
-        ([head] + jobs.filter(\.isCharged).map(line)).map { $0 + "\n" }.joined()
-    }
-
-    private var head: String {
-        switch kind {
-        case .novita, .highway, .zimageturbo: "task_id,amount,created_at,status"
-        case .unified: "id,usd,created_at,status"
-        case .openaiImages: "request_id,amount,currency,created_at"
-        }
+        (["task_id,amount,currency,created_at"] + jobs.filter(\.isCharged).map(line)).map { $0 + "\n" }.joined()
     }
 
     private func line(_ job: SimulatedJob) -> String {
-        let time = SimulatedTime.text(job.createdAt)
-        switch kind {
-        // Ten-thousandths of a dollar, rounded half up.
-        case .novita, .highway: return "\(job.id),\((job.cost.micro + 50) / 100),\(time),TASK_STATUS_SUCCEED"
-        case .unified: return "\(job.id),\(job.cost.amount),\(time),completed"
-        case .zimageturbo: return "\(job.id),\(job.cost.amount),\(time),SUCCESS"
-        case .openaiImages: return "\(job.id),\(job.cost.amount),\(job.cost.currency.lowercased()),\(time)"
-        }
+        "\(job.id),\(job.cost.amount),\(job.cost.currency),\(SimulatedTime.text(job.createdAt))"
     }
 }
 

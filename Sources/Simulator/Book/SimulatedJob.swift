@@ -25,6 +25,8 @@ public struct SimulatedOrder: Sendable, Equatable {
     public var isInline = false
     /// Whether progress is told as events.
     public var isStreamed = false
+    /// Whether it came in the API of AUTOMATIC1111, and the reply holds a list of pictures.
+    public var isSDAPI = false
     /// Where the end is told; nil for nowhere.
     public var callbackURL: String?
 }

@@ -2,7 +2,7 @@ import Domain
 import Foundation
 import Providers
 
-/// The OpenAI Images API as engines serve it: the answer holds the picture.
+/// The OpenAI Images API as engines serve it, and that of AUTOMATIC1111 beside it as sd-server does: the answer holds the picture.
 struct OpenAIImages: Dialect {
     static let model = "z-image-turbo"
     private static let steps = 8
@@ -13,7 +13,8 @@ struct OpenAIImages: Dialect {
 
     func purpose(of call: Call) -> Purpose? {
         switch (call.method, call.path) {
-        case ("POST", "/v1/images/generations"), ("POST", "/v1/images/edits"): .submit
+        case ("POST", "/v1/images/generations"), ("POST", "/v1/images/edits"), ("POST", Self.txt2img), ("POST", Self.img2img): .submit
+        case ("GET", "/sdapi/v1/options"): .account(.json(options))
         case ("GET", "/v1/models"): .account(.json(models))
         case ("GET", "/health"): .open(.json(.object([("status", .string("ok"))])))
         default: nil
@@ -32,6 +33,7 @@ struct OpenAIImages: Dialect {
     // MARK: submit
 
     func order(_ call: Call) async throws(Refusal) -> (SimulatedOrder, PreparedInputs?) {
+        if [Self.txt2img, Self.img2img].contains(call.path) { return try sdapiOrder(call) }
         let isEdit = call.path == "/v1/images/edits"
         let form = try OpenAIForm(call, isEdit: isEdit)
         let fields = form.fields
@@ -62,7 +64,7 @@ struct OpenAIImages: Dialect {
             size: order.size, byColour: settings.has(.maskByColour)))
     }
 
-    private static func size(_ text: String) throws(Refusal) -> ImageSize {
+    static func size(_ text: String) throws(Refusal) -> ImageSize {
         let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
         guard sides.count == 2, let width = sides[0], let height = sides[1], (256...1536).contains(width),
             (256...1536).contains(height), width % 16 == 0, height % 16 == 0
@@ -86,6 +88,7 @@ struct OpenAIImages: Dialect {
 
     private func made(_ id: String) async throws(Refusal) -> [(String, JSON)] {
         let (job, base64) = try await picture(id)
+        if job.order.isSDAPI { return [("images", .array([.string(base64)])), ("parameters", .object([])), ("info", .string("{}"))] }
         return [
             ("created", SimulatedTime.seconds(job.createdAt)),
             ("data", .array([.object([("b64_json", .string(base64))])])),

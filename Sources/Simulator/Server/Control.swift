@@ -10,7 +10,7 @@ struct Control: Sendable {
         switch (call.method, call.path) {
         case ("GET", Self.root): .reply(.json(BookPage(kind: desk.settings.kind, book: desk.book, script: desk.script).json))
         case ("GET", "\(Self.root)/invoice.csv"):
-            .reply(.text(InvoicePage(kind: desk.settings.kind, jobs: desk.book.jobs).csv, "text/csv; charset=utf-8"))
+            .reply(.text(InvoicePage(jobs: desk.book.jobs).csv, "text/csv; charset=utf-8"))
         case ("POST", "\(Self.root)/finish"): .reply(.json(.object([("finished", .int(Int64(desk.book.finishAll())))])))
         case ("POST", "\(Self.root)/faults"): replaceFaults(call)
         default:

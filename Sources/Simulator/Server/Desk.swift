@@ -222,8 +222,11 @@ struct Desk: Sendable {
 
     /// What a fault makes of an answer that holds the picture.
     private func spoil(_ reply: Reply, _ job: SimulatedJob, _ fault: Fault?) -> Reply {
-        guard case .bytes(let body) = reply.body, case .object(let fields)? = Value(body),
-            case .list(let data)? = fields["data"], case .object(let first)? = data.first,
+        guard case .bytes(let body) = reply.body, case .object(let fields)? = Value(body) else { return reply }
+        if case .list(let images)? = fields["images"], case .string(let base64)? = images.first, let spoilt = spoilt(base64, fault) {
+            return .json(.object([("images", .array([.string(spoilt)]))]))
+        }
+        guard case .list(let data)? = fields["data"], case .object(let first)? = data.first,
             case .string(let base64)? = first["b64_json"], let spoilt = spoilt(base64, fault)
         else { return reply }
         return .json(.object([

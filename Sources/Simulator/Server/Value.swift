@@ -67,6 +67,18 @@ struct Fields: Sendable {
         }
     }
 
+    /// The texts of a list; none where it is absent.
+    func strings(_ name: String) throws(Refusal) -> [String] {
+        guard let value = values[name], value != .null else { return [] }
+        guard case .list(let list) = value else { throw Refusal(.invalid, "\(name) must be a list.", param: name) }
+        var texts: [String] = []
+        for element in list {
+            guard case .string(let text) = element else { throw Refusal(.invalid, "\(name) must hold strings.", param: name) }
+            texts.append(text)
+        }
+        return texts
+    }
+
     func int(_ name: String, in range: ClosedRange<Int64>) throws(Refusal) -> Int64? {
         switch values[name] {
         case nil, .null?: return nil

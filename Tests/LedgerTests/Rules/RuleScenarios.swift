@@ -173,7 +173,8 @@ struct RuleScenario {
         var begun: [String?] = []
         for _ in 0..<2 {
             let verdict = try? await SubmitBook().begin(
-                lease: lease.value, picture: 0, provider: 1, canCancel: false, cost: nil, in: database.pool)
+                lease: lease.value, picture: 0, provider: 1, canCancel: false, cost: ProviderCost(micro: 4000, currency: "USD"),
+                in: database.pool)
             if case .begun(let submit) = verdict {
                 begun.append("begun")
                 try await SubmitBook().record(submit, .unknown, in: database.pool)
@@ -183,8 +184,12 @@ struct RuleScenario {
         }
         try await database.rows("update leases set until = clock_timestamp() - interval '1 second'")
         _ = try await queue.rescue(in: database.pool)
+        // What it may be billed is known, and reported.
+        try await SubmitBook().record(1, .abandoned, in: database.pool)
+        let possible = try await database.rows("select sum(possible) from usage_tail where provider = 'far'")
         let state = try await database.rows("select state from tasks where id = \(id.value)")
         return expect("submits", [begun], [["begun", "not begun"]]) + expect("state", state, [["pending"]])
+            + expect("possible costs", possible, [["4000"]])
             + expect("credits", try await credits(), [234_000, 26_000, 0])
     }
 

@@ -39,6 +39,7 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
     private static let close = "0008_run_and_close_tasks.sql"
     private static let pictures = "0014_pictures.sql"
     private static let submits = "0016_provider_submits.sql"
+    private static let bills = "0018_usage_bills.sql"
 
     private static func replace(_ file: String, _ text: String, _ by: String) -> Replacement {
         Replacement(file: file, text: text, by: by)
@@ -97,7 +98,7 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
             replace(close, "where j.callback_url is not null)", "where false)")
         ]),
         BrokenBuild(.oneTransaction, "no usage fact", [
-            replace(close, "coalesce(j.cost, 0), j.currency\n        from judged j),", "0, null\n        from judged j where false),")
+            replace(close, "        from judged j),\n    tried as (", "        from judged j where false),\n    tried as (")
         ]),
         BrokenBuild(.durable, "a faster commit", [
             replace(
@@ -131,6 +132,9 @@ struct BrokenBuild: Sendable, CustomStringConvertible {
         BrokenBuild(.unknownIsNotFailed, "a second provider is paid while the first may be at work", [
             replace(submits, "s.picture = p_picture and s.state <> 'refused') then", "false) then"),
             replace(submits, "create unique index provider_submits_one_paid", "create index provider_submits_one_paid"),
+        ]),
+        BrokenBuild(.unknownIsNotFailed, "what may be billed for it is not reported", [
+            replace(bills, "after insert or update of state, cost, currency on provider_submits", "after insert on provider_submits")
         ]),
         BrokenBuild(.onlyCompletedCosts, "a failed task is charged", [
             replace(close, "case when e.state <> 'completed' then 0", "case when e.state = 'cancelled' then 0"),

@@ -65,9 +65,11 @@ struct OpenAIImages {
         headers[.taskID] = wait.idText
         if asked.fields.stream { return stream(wait, asked, route, headers) }
         do {
-            let result = try OpenAIResult(await wait.end(), quality: asked.fields.quality)
-            let reply = asked.fields.isLinkWanted ? result.reply(links) : try await result.reply(services.store)
-            return .json(reply, headers: headers)
+            let deadline = wait.deadline
+            let result = try OpenAIResult(await wait.end(until: deadline), quality: asked.fields.quality)
+            if asked.fields.isLinkWanted { return .json(result.reply(links), headers: headers) }
+            let room = try await wait.room(result.inlineBytes, until: deadline)
+            return .json(try await result.reply(services.store), headers: headers, holding: room)
         } catch { throw wait.failure(error, headers: headers) }
     }
 

@@ -12,12 +12,15 @@ struct OpenAIResult {
         let path: String
         let width: Int
         let height: Int
+        let bytes: Int
     }
 
     private let task: TaskView
     private let quality: String
     /// In order, at least one.
     private let images: [(size: ImageSize, path: ImagePath)]
+    /// How large the reply with the pictures in it is, nearly.
+    let inlineBytes: Int
 
     /// Throws the task's own failure, where it has no picture.
     init(_ task: TaskView, quality: String) throws(APIError) {
@@ -27,6 +30,7 @@ struct OpenAIResult {
             ImagePath(image.path).map { (ImageSize(width: image.width, height: image.height), $0) }
         }
         guard !images.isEmpty else { throw .unforeseen }
+        inlineBytes = (stored ?? []).reduce(0) { $0 + ($1.bytes + 2) / 3 * 4 }
         self.task = task
         // The models have one quality; the type of the reply has no word for "whichever there is".
         self.quality = ["low", "medium", "high", "xhigh", "max"].contains(quality) ? quality : "high"

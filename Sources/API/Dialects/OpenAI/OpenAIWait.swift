@@ -20,8 +20,7 @@ struct OpenAIWait {
     var deadline: ContinuousClock.Instant { .now + .seconds(services.imageWaitSeconds) }
 
     /// The task when it has ended, or an error when the time for waiting has.
-    func end() async throws -> TaskView {
-        let deadline = deadline
+    func end(until deadline: ContinuousClock.Instant) async throws -> TaskView {
         while true { if let task = try await look(until: deadline) { return task } }
     }
 
@@ -30,6 +29,23 @@ struct OpenAIWait {
         let left = min(ContinuousClock.now.duration(to: deadline), .seconds(Self.partSeconds))
         guard left > .zero, !wait.isOver else { throw unfinished }
         return try await wait.task(id, atMost: left, where: { $0.state.isFinal })
+    }
+
+    /// Room for a reply with pictures in it: waits until others are sent, as long as the caller waits.
+    func room(_ bytes: Int, until deadline: ContinuousClock.Instant) async throws -> ByteRoom {
+        while true {
+            if let room = services.pictureReplies.room(bytes) { return room }
+            guard ContinuousClock.now < deadline, !wait.isOver else { throw tooManyReplies }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private var tooManyReplies: APIError {
+        APIError(
+            kind: .unavailable, message: "Too many pictures are being sent; the task \(idText) has completed",
+            suggestion: "query GET /v1/tasks/\(idText) for links to its pictures, or ask for response_format url; a new request would be "
+                + "a second task, unless it has the same Idempotency-Key",
+            code: OpenAICode.unfinished)
     }
 
     private var unfinished: APIError {

@@ -11,20 +11,12 @@ public enum ResultPicture {
             let limits = PictureLimits(fileBytes: Limits.imageBytesMax)
             let header = try PictureHeader(of: bytes, limits: limits)
             let picture = try Picture.decode(bytes, limits: limits)
-            let wanted = pictureFormat(format)
+            let wanted = format.pictureFormat
             let fits = header.width == size.width && header.height == size.height
             if fits, header.format == wanted { return bytes }
             let upright = try picture.flattened(onto: .white)
             let sized = fits ? upright : try upright.covering(width: size.width, height: size.height)
             return try sized.encode(as: wanted)
-        }
-    }
-
-    private static func pictureFormat(_ format: ImageFormat) -> PictureFormat {
-        switch format {
-        case .webp: .webp
-        case .png: .png
-        case .jpeg: .jpeg
         }
     }
 }
