@@ -44,8 +44,7 @@ struct OpenAIWait {
         APIError(
             kind: .unavailable, message: "Too many pictures are being sent; the task \(idText) has completed",
             suggestion: "query GET /v1/tasks/\(idText) for links to its pictures, or ask for response_format url; a new request would be "
-                + "a second task, unless it has the same Idempotency-Key",
-            code: OpenAICode.unfinished)
+                + "a second task, unless it has the same Idempotency-Key")
     }
 
     private var unfinished: APIError {
