@@ -130,7 +130,7 @@ private struct Part: Service {
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
     operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
-    remotes: [Remote] = [], credits: String = "1",
+    remotes: [Remote] = [], credits: String = "1", schedule: AskSchedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02),
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8] = { _, _ in [1] },
     providers: (@Sendable (TestDatabase) async throws -> ProviderSnapshot)? = nil,
     _ test: @escaping @Sendable (House) async throws -> Void
@@ -155,7 +155,6 @@ func withHouse(
     let snapshot = try await providers?(database)
     let known = if let snapshot { snapshot } else { try await Remote.snapshot(remotes, in: database) }
     let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { known }
-    let schedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02)
     let attempt = Attempt(
         generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store,
         moderate: moderate, close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)

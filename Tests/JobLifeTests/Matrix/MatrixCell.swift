@@ -46,12 +46,12 @@ struct MatrixCell: Sendable, CustomStringConvertible {
     var patienceSeconds: Int?
 
     /// Every fault at each of the moments, of all subjects; once, and always where that makes a difference.
-    static func all(_ moments: Set<Moment>) -> [MatrixCell] {
+    static func all(_ moments: Set<Moment>, hasSecond: [Bool] = [false, true]) -> [MatrixCell] {
         var cells: [MatrixCell] = []
         for subject in MatrixSubject.all {
             for moment in Moment.allCases where moments.contains(moment) {
                 for fault in Fault.possible(subject.kind, at: moment) {
-                    for hasSecond in [false, true] {
+                    for hasSecond in hasSecond {
                         let once = MatrixCell(subject: subject, moment: moment, fault: lasting(fault), hasSecond: hasSecond)
                         var always = once
                         always.isAlways = true

@@ -85,6 +85,8 @@ struct MatrixRun: Sendable {
         do {
             try await withHouse(
                 slots: 32, heartbeatSeconds: heartbeatSeconds, credits: "1000",
+                // Seldom once a job takes long: hundreds of them are asked for until their deadlines.
+                schedule: AskSchedule(firstSeconds: 0.05, longestSeconds: 1),
                 providers: { database in
                     let providers = try await Self.providers(cells, simulators, second, deadlineSeconds, in: database)
                     return ProviderSnapshot(providers) { ProviderKind.provider($0, access) }
@@ -129,7 +131,7 @@ struct MatrixRun: Sendable {
                     name: cell.provider, kind: subject.kind, engine: subject.engine, baseURL: simulators[subject]?.url ?? "",
                     secret: key, allowsPrivate: true, cost: subject.bills ? subject.price : nil,
                     timeoutSeconds: Double(cell.timeoutSeconds)),
-                deadlineSeconds: max(deadlineSeconds(cell), cell.timeoutSeconds),
+                deadlineSeconds: deadlineSeconds(cell),
                 routes: [ProviderRoute(model: cell.model, upstreamModel: "z-image-turbo", priority: 1)])
         }
         providers.append(RoutedProvider(
@@ -141,7 +143,8 @@ struct MatrixRun: Sendable {
         let rows = providers.map { provider in
             let cost = provider.settings.cost.map { "\($0.micro), '\($0.currency)'" } ?? "null, null"
             return "(\(provider.id), '\(provider.name)', '\(provider.settings.kind.rawValue)', '\(provider.settings.baseURL)', \(cost), "
-                + "\(Int(provider.settings.timeoutSeconds)), \(provider.deadlineSeconds))"
+                // Only a row that an operator writes needs a deadline behind its timeout.
+                + "1, \(provider.deadlineSeconds))"
         }
         try await database.rows(
             """
@@ -234,34 +237,62 @@ struct MatrixRun: Sendable {
 
     // MARK: what has become of it
 
-    /// What `zadmin task show` tells of the submits.
+    /// What `zadmin task show` tells of a cell's submits.
     func submits(_ cell: MatrixCell) async throws -> [StoredSubmit] {
         try await SubmitBook().submits(of: task(cell), in: house.database.pool)
     }
 
-    func story(_ cell: MatrixCell) async throws -> [String] { story(cell, try await submits(cell)) }
+    func story(_ cell: MatrixCell) async throws -> [String] {
+        Self.story(try await submits(cell).map { [name($0.provider, cell), $0.state.rawValue, $0.fault] })
+    }
 
-    /// The same in words.
-    private func story(_ cell: MatrixCell, _ submits: [StoredSubmit]) -> [String] {
+    /// The same of all cells, by their numbers, from the view that it is read from.
+    func stories() async throws -> [Int: [String]] {
+        let rows = try await byCell("select task_id, provider, state, fault from submit_views order by id")
+        return rows.mapValues(Self.story)
+    }
+
+    /// Provider, state and fault of each submit, in words.
+    private static func story(_ submits: [[String?]]) -> [String] {
         submits.reduce(into: []) { lines, submit in
-            let line = [name(submit.provider, cell), submit.state.rawValue, submit.fault].compactMap { $0 }.joined(separator: " ")
+            let line = submit.compactMap { $0 }.joined(separator: " ")
             if [line, line + " ..."].contains(lines.last) { lines[lines.count - 1] = line + " ..." } else { lines.append(line) }
         }
     }
 
-    private func name(_ provider: String, _ cell: MatrixCell) -> String { provider == cell.provider ? "faulty" : provider }
-
-    func end(_ cell: MatrixCell, _ submits: [StoredSubmit]) async throws -> CellEnd {
-        let id = task(cell)
-        guard let view = try await ReportBook().task(id, in: house.database.pool) else { throw TestFailure("\(cell) has no task") }
-        let last = try await ReportBook().attempts(of: id, in: house.database.pool).last
-        let bills = try await house.database.rows(
-            "select provider, coalesce(cost::text, '-') from expected_bills where task_id = \(id.value) order by number")
-        let charged = simulators[cell.subject]?.book.charged(forPromptContaining: cell.word)
-        return CellEnd(
-            task: [view.state.rawValue, view.errorCode, view.settled.map { "\($0.micro)" }], story: story(cell, submits),
-            attempt: [last?.outcome, last?.provider.map { name($0, cell) }],
-            charged: [cell.subject.bills ? charged : nil, second.book.charged(forPromptContaining: cell.word)],
-            bills: bills.map { "\(name($0[0] ?? "", cell)) \($0[1] ?? "")" })
+    /// What is told of the ends of all tasks, by the numbers of their cells.
+    func ends() async throws -> [Int: CellEnd] {
+        let known = Dictionary(uniqueKeysWithValues: tasks.value.values.map { ($0, TaskView?.none) })
+        let views = try await ReportBook().changedTasks(known, in: house.database.pool)
+        let attempts = try await byCell("select task_id, provider, outcome from attempts order by task_id, number")
+        let bills = try await byCell("select task_id, provider, coalesce(cost::text, '-') from expected_bills order by number")
+        let stories = try await stories()
+        let byID = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0) })
+        return Dictionary(uniqueKeysWithValues: cells.map { cell in
+            let (view, last) = (byID[task(cell)], attempts[cell.number]?.last)
+            let charged = simulators[cell.subject]?.book.charged(forPromptContaining: cell.word)
+            return (cell.number, CellEnd(
+                task: [view?.state.rawValue, view?.errorCode, view?.settled.map { "\($0.micro)" }], story: stories[cell.number] ?? [],
+                attempt: [last?[1], last?[0]],
+                charged: [cell.subject.bills ? charged : nil, second.book.charged(forPromptContaining: cell.word)],
+                bills: (bills[cell.number] ?? []).map { $0.compactMap { $0 }.joined(separator: " ") }))
+        })
     }
+
+    /// Cells with a submit that did not make a picture and of which is not told why.
+    func withoutReason() async throws -> [MatrixCell] {
+        let rows = try await byCell("select task_id, provider from submit_views where state <> 'made' and coalesce(message, '') = ''")
+        return cells.filter { rows[$0.number] != nil }
+    }
+
+    /// The rows of each cell without their first column, its task; the second is a provider's name.
+    private func byCell(_ sql: String) async throws -> [Int: [[String?]]] {
+        let numbers = Dictionary(uniqueKeysWithValues: tasks.value.map { ("\($1.value)", $0) })
+        return try await house.database.rows(sql).reduce(into: [:]) { all, row in
+            guard let number = row[0].flatMap({ numbers[$0] }) else { return }
+            all[number, default: []].append([row[1].map { name($0, cells[number]) }] + row.dropFirst(2))
+        }
+    }
+
+    private func name(_ provider: String, _ cell: MatrixCell) -> String { provider == cell.provider ? "faulty" : provider }
 }
