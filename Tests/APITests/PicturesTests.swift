@@ -134,7 +134,7 @@ import Testing
     /// Replies with pictures in them are sent when there is room for them, and links at any time.
     @Test func aReplyWithPicturesWaitsForRoom() async throws {
         let budget = ByteBudget(bytesMax: 8)
-        try await withAPI(imageWaitSeconds: 3, pictureReplies: budget) { api in
+        try await withAPI(imageWaitSeconds: 12, pictureReplies: budget) { api in
             let tenant = try await Tenant.make(api.database)
             let outcome = try await made(api, ["a", "bb"])
             @Sendable func ask(_ format: String) async throws -> Reply {
