@@ -10,7 +10,7 @@ import Testing
 
 /// Tasks that are withdrawn while a provider works on them: at each moment of an attempt, and with every fault that the call has
 /// by which the provider is asked to stop.
-@Suite(.timeLimit(.minutes(5))) struct CancelMatrixTests {
+@Suite(.timeLimit(.minutes(2))) struct CancelMatrixTests {
     // MARK: faults of the call to stop
 
     @Test func whatCannotBeStoppedIsKnownWithItsCost() async throws {

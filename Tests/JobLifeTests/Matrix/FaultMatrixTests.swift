@@ -16,7 +16,10 @@ import Testing
         for cell in cells { #expect(MatrixRule(cell) != nil, "\(cell) has no rule yet") }
         try await MatrixRun.with(cells, deadlineSeconds: { MatrixRule($0)?.needsDeadline == true ? 5 : 600 }) { run in
             try await run.submitAll()
-            try await run.settle { cell, submits in MatrixRule(cell).map { $0.waits && submits >= $0.submitsMin } ?? false }
+            try await run.settle { cell, submits in
+                // One that is tried again against its rule ends too, and its story tells.
+                MatrixRule(cell).map { $0.waits && submits >= $0.submitsMin } ?? true || submits >= 4
+            }
             // Whoever is still asked goes on having its fault, so nothing may be found out.
             try await run.askLate()
             let stories = try await run.stories()
