@@ -43,7 +43,9 @@ struct EngineProcess: Sendable {
     /// stopped and does not look.
     func openConnections() throws -> Int {
         let end = String(format: "0100007F:%04X", port)
-        return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n").count { line in
+        // Of a file whose size the kernel does not tell, `String(contentsOfFile:)` reads only the beginning.
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/net/tcp")).readToEnd() ?? Data()
+        return String(decoding: file, as: UTF8.self).split(separator: "\n").count { line in
             let words = line.split(separator: " ")
             return words.count > 3 && words[1] == end && words[3] == "01"
         }

@@ -80,7 +80,7 @@ extension SystemTests {
             defer { engine.child.send(SIGCONT) }
             try await eventually("the engine is held") { engine.child.isStopped }
             let open = try engine.openConnections()
-            #expect(open > 0)
+            #expect(open > 0, "the service waits for the engine")
             #expect(try await node.send("POST", "/v1/tasks/\(id)/cancel", key: key).status == 200)
             try await eventually("the service hangs up") { try engine.openConnections() < open }
             engine.child.send(SIGCONT)
