@@ -131,7 +131,7 @@ let package = Package(
         tests("CallbacksTests", ["Callbacks", "Domain", "Curl", "Postgres", "TestSupport"]),
         tests("JobLifeTests", [
             "JobLife", "Admission", "Queue", "Moderation", "Providers", "Images", "Callbacks", "Reports", "Domain",
-            "Postgres", "TestSupport", "Curl", "Simulator", lifecycle, logging,
+            "Postgres", "TestSupport", "Curl", "Keys", "Simulator", lifecycle, logging,
         ]),
         tests("APITests", [
             "API", "JobLife", "Keys", "Admission", "Ledger", "Queue", "Moderation", "Providers", "Images", "Domain", "Postgres",

@@ -10,6 +10,7 @@ public enum APIRoutes {
         HealthRoutes(services: services).add(to: router)
         ImageRoutes(services: services).add(to: router)
         DocsRoutes(services: services).add(to: router)
+        ProviderCallbackRoutes(services: services).add(to: router)
         for dialect in services.dialects.all { dialect.add(to: router, services) }
         return router
     }

@@ -46,6 +46,8 @@ public struct APIServices: Sendable {
     public var imageWaitSeconds = 300.0
     /// Where customers reach this service, without a slash at the end, for the documentation.
     public var publicURL = "http://127.0.0.1:8080"
+    /// A provider called the address of ``ProviderCallbackRoutes`` with this token; answers at once whether it is one of ours.
+    public var providerCalled: @Sendable (_ token: String) -> Bool = { _ in false }
     /// Where failures go.
     public var logger: Logger
     /// Proxies before this service, whose `X-Forwarded-For` is believed.

@@ -1,4 +1,5 @@
 import Domain
+import Logging
 import Providers
 
 /// How a submit ended.
@@ -15,6 +16,7 @@ struct Follow: Sendable {
     let routes: Routes
     let submits: SubmitDesk
     let schedule: AskSchedule
+    let logger: Logger
 
     /// Asks for the job until it has ended. At the deadline the task fails; what the provider does later is found out by
     /// ``LateSubmits``.
@@ -23,7 +25,7 @@ struct Follow: Sendable {
         let started = ContinuousClock.now
         var askedFor: Double?
         while ContinuousClock.now < open.deadline {
-            try await pause(since: started, askedFor: askedFor)
+            try await pause(open, since: started, askedFor: askedFor)
             askedFor = nil
             switch await open.route.provider.poll(id) {
             case .waiting(let progress): progress.map(place.progress)
@@ -90,17 +92,23 @@ struct Follow: Sendable {
             } catch {
                 if Task.isCancelled { throw NotMade.lost }
                 guard fetch < Self.fetchesMax, case .link = picture.source, let id = open.providerTaskID else { break }
-                try await pause(since: started, askedFor: nil)
+                try await pause(open, since: started)
                 if case .made(let again) = await open.route.provider.poll(id) { picture = again }
             }
         }
         throw NotMade.failed(.serviceError, nil)
     }
 
-    func pause(since started: ContinuousClock.Instant, askedFor: Double?) async throws {
+    /// Waits until the provider is due to be asked: by the schedule, or sooner when it has called. Anybody who knows the address
+    /// can call, and as often as they like, so there is a part of the pause that is always kept.
+    func pause(_ open: OpenSubmit, since started: ContinuousClock.Instant, askedFor: Double? = nil) async throws {
         let waited = (ContinuousClock.now - started) / .seconds(1)
         let seconds = schedule.pauseSeconds(waited: waited, askedFor: askedFor, chance: Double.random(in: 0...1))
-        do { try await Task.sleep(for: .seconds(seconds)) } catch { throw NotMade.lost }
+        let kept = schedule.hintedSeconds(of: seconds, askedFor: askedFor)
+        do { try await Task.sleep(for: .seconds(kept)) } catch { throw NotMade.lost }
+        let isCalled = await open.hint.wait(atMost: .seconds(seconds - kept))
+        if Task.isCancelled { throw NotMade.lost }
+        if isCalled { logger.debug("asks early because the provider called", metadata: ["submit": "\(open.id)"]) }
     }
 }
 

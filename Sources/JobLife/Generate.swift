@@ -38,6 +38,8 @@ struct OpenSubmit: Sendable {
     let id: Int64
     let route: ChosenRoute
     let deadline: ContinuousClock.Instant
+    /// Sent when its provider has called.
+    let hint: Signal
     var providerTaskID: String?
     /// When this attempt began with it.
     let began = ContinuousClock.now
@@ -67,16 +69,21 @@ public struct Generate: Sendable {
 
     let routes: Routes
     let submits: SubmitDesk
+    let hints: SubmitHints
     let follow: Follow
 
     /// - Parameters:
     ///   - routes: who can be asked.
     ///   - pool: where submits are written down.
+    ///   - hints: tell when it is worth asking sooner than by the schedule.
     ///   - schedule: how often providers are asked for what they work on.
-    public init(routes: Routes, _ pool: ConnectionPool, schedule: AskSchedule = AskSchedule(), logger: Logger) {
+    public init(
+        routes: Routes, _ pool: ConnectionPool, hints: SubmitHints, schedule: AskSchedule = AskSchedule(), logger: Logger
+    ) {
         self.routes = routes
         submits = SubmitDesk(pool, logger: logger)
-        follow = Follow(routes: routes, submits: submits, schedule: schedule)
+        self.hints = hints
+        follow = Follow(routes: routes, submits: submits, schedule: schedule, logger: logger)
     }
 
     func callAsFunction(_ order: PictureOrder, _ place: AttemptPlace) async throws -> MadePicture {
@@ -148,10 +155,18 @@ public struct Generate: Sendable {
             return try notBegun(verdict, route)
         }
         place.leaveSlot()
-        let job = ProviderJob(
-            image: order.image, model: route.upstreamModel, inputs: inputs, reference: reference)
-        let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds))
-        return try await handOver(job, open, place)
+        return try await hints.following(reference) { hint in
+            let job = job(order, route, inputs, reference)
+            let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds), hint: hint)
+            return try await handOver(job, open, place)
+        }
+    }
+
+    /// The same for a reference whenever it is made, because a repeated submit must be the same.
+    private func job(_ order: PictureOrder, _ route: ChosenRoute, _ inputs: PreparedInputs?, _ reference: String) -> ProviderJob {
+        ProviderJob(
+            image: order.image, model: route.upstreamModel, inputs: inputs, reference: reference,
+            callbackURL: route.provider.capabilities.callsBack ? hints.url(for: reference) : nil)
     }
 
     private func notBegun(_ verdict: SubmitVerdict, _ route: ChosenRoute) throws -> SubmitEnd {
@@ -193,8 +208,18 @@ public struct Generate: Sendable {
         guard let route = routes.route(stored, model: order.task.model) else {
             throw NotMade.later(seconds: 5)
         }
-        let open = OpenSubmit(
-            id: stored.id, route: route, deadline: .now + .seconds(stored.secondsLeft), providerTaskID: stored.providerTaskID)
+        return try await hints.following(stored.reference) { hint in
+            let open = OpenSubmit(
+                id: stored.id, route: route, deadline: .now + .seconds(stored.secondsLeft), hint: hint,
+                providerTaskID: stored.providerTaskID)
+            return try await goOn(stored, open, order, place)
+        }
+    }
+
+    private func goOn(
+        _ stored: StoredSubmit, _ open: OpenSubmit, _ order: PictureOrder, _ place: AttemptPlace
+    ) async throws -> SubmitEnd {
+        let route = open.route
         switch stored.state {
         case .accepted: return try await follow(open, place)
         case .made:
@@ -206,20 +231,19 @@ public struct Generate: Sendable {
         case .intended, .unknown:
             if route.billsNothing { return try await follow.refused(open, ProviderFault(.away, "its node ended")) }
             let inputs = route.provider.capabilities.deduplicates ? try await order.inputs() : nil
-            let job = ProviderJob(image: order.image, model: route.upstreamModel, inputs: inputs, reference: stored.reference)
-            return try await findOut(job, open, place)
+            return try await findOut(job(order, route, inputs, stored.reference), open, place)
         }
     }
 
-    /// Finds out what became of a submit that was not answered: by repeating it where that is the same job, by looking for it
-    /// where the provider lists its jobs, and else by waiting for whoever may still write an answer down. At the deadline it is
-    /// given up, with what it may cost.
+    /// Finds out what became of a submit that was not answered: by repeating it where that is the same job, and else by waiting
+    /// for whoever may still write an answer down; no provider that we know finds a job by a name of ours. At the deadline it
+    /// is given up, with what it may cost.
     private func findOut(_ job: ProviderJob, _ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
         var open = open
         let started = ContinuousClock.now
         let provider = open.route.provider
         while ContinuousClock.now < open.deadline {
-            try await follow.pause(since: started, askedFor: nil)
+            try await follow.pause(open, since: started)
             guard let stored = try await submits.submit(open.id) else { throw NotMade.lost }
             guard stored.state == .intended || stored.state == .unknown else {
                 open.providerTaskID = stored.providerTaskID
@@ -234,12 +258,6 @@ public struct Generate: Sendable {
                 case .refused(let fault) where fault.kind == .job || fault.kind == .moderated:
                     return try await follow.refused(open, fault)
                 case .refused, .unknown: continue
-                }
-            } else if provider.capabilities.finds {
-                switch await provider.find(job) {
-                case .found(let id): return try await follow.accepted(open, id, place)
-                case .absent: return try await follow.refused(open, ProviderFault(.away, "it never arrived"))
-                case .unknown: continue
                 }
             }
         }

@@ -22,6 +22,8 @@ public struct ServiceSecret: Sendable {
         case callbackSecret = "callback secret"
         /// Seals the secrets of providers in the database.
         case providerSecret = "provider secret"
+        /// Codes in the addresses at which providers call back.
+        case providerCallback = "provider callback"
         /// What is kept in the database to notice that it belongs to another secret.
         case fingerprint = "fingerprint"
     }

@@ -32,12 +32,10 @@ public struct Capabilities: Sendable, Equatable {
     public var reportsProgress: Bool
     /// Whether work under way can be stopped, so that nobody pays for it any more.
     public var cancels: Bool
-    /// Whether it calls back when a job has ended.
+    /// Whether it calls the ``ProviderJob/callbackURL`` when a job has ended.
     public var callsBack: Bool
     /// Whether a submit that is repeated with its ``ProviderJob/reference`` is the same job, and charged once.
     public var deduplicates: Bool
-    /// Whether a job can be found whose submit was not answered.
-    public var finds: Bool
     /// Whether the answer to a submit holds the picture, so that there is no job to ask for.
     public var answersAtOnce: Bool
     /// Whether it is a part of this program. Nothing leaves, so nothing about its submits has to be remembered.
@@ -47,8 +45,7 @@ public struct Capabilities: Sendable, Equatable {
     public init(
         operations: Set<TaskOperation>, sizes: Sizes, promptCharactersMax: Int = Limits.promptCharactersMax,
         formats: Set<ImageFormat> = [.webp], takesSeed: Bool = true, reportsProgress: Bool = false, cancels: Bool = false,
-        callsBack: Bool = false, deduplicates: Bool = false, finds: Bool = false, answersAtOnce: Bool = false,
-        isBuiltIn: Bool = false
+        callsBack: Bool = false, deduplicates: Bool = false, answersAtOnce: Bool = false, isBuiltIn: Bool = false
     ) {
         self.operations = operations
         self.sizes = sizes
@@ -59,7 +56,6 @@ public struct Capabilities: Sendable, Equatable {
         self.cancels = cancels
         self.callsBack = callsBack
         self.deduplicates = deduplicates
-        self.finds = finds
         self.answersAtOnce = answersAtOnce
         self.isBuiltIn = isBuiltIn
     }

@@ -10,13 +10,20 @@ public struct ProviderJob: Sendable {
     public let inputs: PreparedInputs?
     /// Our name for the submit, the same whenever it is repeated: an idempotency key where the provider takes one.
     public let reference: String
+    /// Where the provider may say that the job has ended; nil: nowhere. Only for those that call back: see
+    /// ``Capabilities/callsBack``.
+    public let callbackURL: String?
 
     /// A job for a provider.
-    public init(image: ImageRequest, model: String, inputs: PreparedInputs? = nil, reference: String = "") {
+    public init(
+        image: ImageRequest, model: String, inputs: PreparedInputs? = nil, reference: String = "",
+        callbackURL: String? = nil
+    ) {
         self.image = image
         self.model = model
         self.inputs = inputs
         self.reference = reference
+        self.callbackURL = callbackURL
     }
 }
 
@@ -37,8 +44,6 @@ public protocol ImageProvider: Sendable {
     func poll(_ id: String) async -> PollAnswer
     /// Asks to stop a job. Called only where it ``Capabilities/cancels``.
     func cancel(_ id: String) async -> CancelAnswer
-    /// Looks for a job whose submit was not answered. Called only where it ``Capabilities/finds``.
-    func find(_ job: ProviderJob) async -> FindAnswer
     /// Gets a picture that ``PollAnswer/made(_:)`` linked to.
     func fetch(_ link: String) async throws(ProviderFault) -> [UInt8]
     /// Tries address, key and model without buying anything, one step after the other, as `zadmin provider test` shows them.

@@ -104,16 +104,6 @@ public enum CancelAnswer: Sendable, Equatable {
     case unknown
 }
 
-/// What became of a search for a job.
-public enum FindAnswer: Sendable, Equatable {
-    /// It is there, under the provider's id.
-    case found(id: String)
-    /// It is not there and will not be.
-    case absent
-    /// The provider could not be asked.
-    case unknown
-}
-
 /// One step of `zadmin provider test`.
 public struct ProviderCheck: Sendable, Equatable {
     /// What was tried, in a few words: `reaches https://api.example.com`.

@@ -16,7 +16,7 @@ struct ProviderCalls: Sendable {
 
     /// What a call is for; a crash point is named after it.
     enum Purpose: String {
-        case submit, poll, cancel, find, fetch, test
+        case submit, poll, cancel, fetch, test
     }
 
     static let answerBytesMax = 1024 * 1024

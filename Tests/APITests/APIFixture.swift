@@ -33,6 +33,8 @@ struct APIFixture: Sendable {
     let words: WordWatch
     let refusals: Refusals
     let epochs: EpochWatch
+    /// The tokens of the callbacks that came; those of an address that is ours begin with `ours`.
+    let providerCalls: ProviderCalls
     /// All routes: `GET /v1/tasks` and so on.
     let routes: Set<String>
     let client: any TestClientProtocol
@@ -127,6 +129,17 @@ final class TestClock: Sendable {
     func advance(_ by: Int64) { seconds.withLock { $0 += by } }
 }
 
+/// What providers called.
+final class ProviderCalls: Sendable {
+    private let content = Mutex<[String]>([])
+    var tokens: [String] { content.withLock { $0 } }
+
+    func called(_ token: String) -> Bool {
+        content.withLock { $0.append(token) }
+        return token.hasPrefix("ours")
+    }
+}
+
 /// Why the node is not ready, as a test says.
 final class Trouble: Sendable {
     private let text = Mutex<String?>(nil)
@@ -175,6 +188,8 @@ func withAPI(
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     services.imageWaitSeconds = imageWaitSeconds
     services.pictureReplies = pictureReplies
+    let providerCalls = ProviderCalls()
+    services.providerCalled = providerCalls.called
     let router = APIRoutes.router(services)
     let routes = Set(router.routes.map(\.description))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -188,7 +203,7 @@ func withAPI(
                 APIFixture(
                     database: database, store: store, folder: folder, links: links, dialects: dialects, clock: clock,
                     trouble: trouble, watch: watch, moderate: moderate, words: words, refusals: refusals, epochs: epochs,
-                    routes: routes, client: client))
+                    providerCalls: providerCalls, routes: routes, client: client))
         }
     }
 }

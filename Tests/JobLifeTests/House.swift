@@ -3,6 +3,7 @@ import Curl
 import Domain
 import Foundation
 import Images
+import Keys
 import Logging
 import Moderation
 import Postgres
@@ -36,7 +37,6 @@ struct FakeProvider: ImageProvider {
 
     func poll(_ id: String) async -> PollAnswer { .missing }
     func cancel(_ id: String) async -> CancelAnswer { .tooLate }
-    func find(_ job: ProviderJob) async -> FindAnswer { .absent }
     func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { throw ProviderFault(.failed, link) }
     func test(model: String) async -> [ProviderCheck] { [] }
 }
@@ -87,6 +87,7 @@ struct House: Sendable {
     let closed: Events<Void>
     let refusals: Refusals
     let late: LateSubmits
+    let submitHints: SubmitHints
     let group: ServiceGroup
 
     /// Puts a task into the queue and wakes the worker.
@@ -130,7 +131,8 @@ private struct Part: Service {
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
     operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
-    remotes: [Remote] = [], credits: String = "1", schedule: AskSchedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02),
+    remotes: [any ImageProvider] = [], publicURL: String? = nil, credits: String = "1",
+    schedule: AskSchedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02),
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8] = { _, _ in [1] },
     providers: (@Sendable (TestDatabase) async throws -> ProviderSnapshot)? = nil,
     _ test: @escaping @Sendable (House) async throws -> Void
@@ -155,9 +157,12 @@ func withHouse(
     let snapshot = try await providers?(database)
     let known = if let snapshot { snapshot } else { try await Remote.snapshot(remotes, in: database) }
     let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { known }
+    let submitHints = SubmitHints(
+        database.pool,
+        callbacks: ProviderCallbacks(key: Tenant.secret.key(for: .providerCallback), baseURL: publicURL))
     let attempt = Attempt(
-        generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store,
-        moderate: moderate, close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)
+        generate: Generate(routes: routes, database.pool, hints: submitHints, schedule: schedule, logger: silent),
+        inputs: fetch, store: store, moderate: moderate, close: close, database.pool, queue: queue, nowSeconds: { 7200 }, logger: silent)
     let settings = WorkerSettings(
         node: "house", slots: slots, pollSeconds: 0.1, heartbeatSeconds: heartbeatSeconds, graceSeconds: graceSeconds)
     let worker = Worker(database.pool, queue: queue, attempt: attempt, hints: hints, settings: settings, logger: silent)
@@ -172,7 +177,8 @@ func withHouse(
     let group = ServiceGroup(configuration: .init(services: services, logger: silent))
     let house = House(
         database: database, tenant: tenant, queue: queue, close: close, hints: hints, store: store, closed: closed,
-        refusals: refusals, late: LateSubmits(routes: routes, database.pool, logger: silent), group: group)
+        refusals: refusals, late: LateSubmits(routes: routes, database.pool, logger: silent),
+        submitHints: submitHints, group: group)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         do { try await test(house) } catch {

@@ -14,6 +14,8 @@ final class Remote: ImageProvider {
     private let cancelAnswer: CancelAnswer
     /// Submits wait here for their answer.
     private let gate: Gate?
+    /// The jobs of the submits that came, to wait for.
+    let jobs = Events<ProviderJob>()
     /// The references of the submits that came.
     let submitted = Box<[String]>([])
     /// The same, to wait for.
@@ -24,15 +26,18 @@ final class Remote: ImageProvider {
     static let picture = TestPictures.png(width: 64, height: 64, 10, 200, 30)
 
     init(
-        _ name: String, submits: [SubmitAnswer] = [.accepted(id: "p-1")], polls: [PollAnswer] = [.made(ProviderPicture(.link("/x")))],
-        fetches: [[UInt8]] = [picture], cancel: CancelAnswer = .tooLate, deduplicates: Bool = false, gate: Gate? = nil,
-        maxRunning: Int? = nil, deadlineSeconds: Int = 60, operations: Set<TaskOperation> = Set(TaskOperation.allCases)
+        _ name: String, submits: [SubmitAnswer] = [.accepted(id: "p-1")],
+        polls: [PollAnswer] = [.made(ProviderPicture(.link("/x")))],
+        fetches: [[UInt8]] = [picture], cancel: CancelAnswer = .tooLate, callsBack: Bool = false, deduplicates: Bool = false,
+        gate: Gate? = nil, maxRunning: Int? = nil, deadlineSeconds: Int = 60,
+        operations: Set<TaskOperation> = Set(TaskOperation.allCases)
     ) {
         self.name = name
         self.maxRunning = maxRunning
         self.deadlineSeconds = deadlineSeconds
         capabilities = Capabilities(
-            operations: operations, sizes: .sides(1...1536), cancels: cancel == .cancelled, deduplicates: deduplicates)
+            operations: operations, sizes: .sides(1...1536), cancels: cancel == .cancelled, callsBack: callsBack,
+            deduplicates: deduplicates)
         cancelAnswer = cancel
         self.gate = gate
         submitAnswers = Box(submits)
@@ -55,6 +60,7 @@ final class Remote: ImageProvider {
     func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer {
         submitted.change { $0.append(job.reference) }
         submits.add(job.reference)
+        jobs.add(job)
         do { try await gate?.pass() } catch { return .unknown("given up") }
         return next(submitAnswers)
     }
@@ -69,8 +75,6 @@ final class Remote: ImageProvider {
         return cancelAnswer
     }
 
-    func find(_ job: ProviderJob) async -> FindAnswer { .unknown }
-
     func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] {
         let bytes = next(fetchAnswers)
         if bytes.isEmpty { throw ProviderFault(.failed, "the link has expired") }
@@ -80,7 +84,11 @@ final class Remote: ImageProvider {
     func test(model: String) async -> [ProviderCheck] { [] }
 
     /// Puts providers into the database, the first of them before the others, at 0.004 USD a picture.
-    static func snapshot(_ remotes: [Remote], in database: TestDatabase) async throws -> ProviderSnapshot {
+    static func snapshot(_ providers: [any ImageProvider], in database: TestDatabase) async throws -> ProviderSnapshot {
+        let remotes = providers.map { provider in
+            let remote = provider as? Remote
+            return (name: provider.name, maxRunning: remote?.maxRunning, deadlineSeconds: remote?.deadlineSeconds ?? 60)
+        }
         for (index, remote) in remotes.enumerated() {
             try await database.rows(
                 """
@@ -88,7 +96,7 @@ final class Remote: ImageProvider {
                 values ('\(remote.name)', 'novita', 'https://\(remote.name).example', 4000, 'USD',
                     \(remote.maxRunning.map(String.init) ?? "null"), 1, \(remote.deadlineSeconds));
                 insert into provider_routes (provider_id, model_id, upstream_model, priority)
-                select p.id, m.id, 'up', \(index + 1) from providers p, models m
+                select p.id, m.id, 'z-image-turbo', \(index + 1) from providers p, models m
                 where p.name = '\(remote.name)' and m.name = 'z-image-turbo'
                 """)
         }
@@ -99,8 +107,8 @@ final class Remote: ImageProvider {
                     name: remote.name, kind: .novita, baseURL: "https://\(remote.name).example",
                     cost: ProviderCost(micro: 4000, currency: "USD"), timeoutSeconds: 1),
                 maxRunning: remote.maxRunning, deadlineSeconds: remote.deadlineSeconds,
-                routes: [ProviderRoute(model: "z-image-turbo", upstreamModel: "up", priority: index + 1)])
+                routes: [ProviderRoute(model: "z-image-turbo", priority: index + 1)])
         }
-        return ProviderSnapshot(routed) { settings in remotes.first { $0.name == settings.name }! }
+        return ProviderSnapshot(routed) { settings in providers.first { $0.name == settings.name }! }
     }
 }

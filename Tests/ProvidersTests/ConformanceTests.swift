@@ -162,7 +162,6 @@ import Testing
                 return
             }
             if provider.capabilities.cancels { #expect(await provider.cancel("4f") == .unknown) }
-            if provider.capabilities.finds { #expect(await provider.find(subject.job) == .unknown) }
         }
     }
 

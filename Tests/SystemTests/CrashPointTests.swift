@@ -9,9 +9,9 @@ extension SystemTests {
         /// Doors of money and queue, at which a node dies on a later visit too.
         private static let doors = ["admit_tasks", "claim_tasks", "close_tasks"]
         /// A node's, but not in a trial: the embedded database's watch, the secret of a new installation, a question that is
-        /// asked only after a checker refused a picture and only read, and a callback that is put back untried, which is due
-        /// again by itself.
-        private static let elsewhere = ["ping", "secret_file", "moderation_picture_key", "callback_put_back"]
+        /// asked only after a checker refused a picture and only read, a callback that is put back untried, which is due
+        /// again by itself, and a hint that only makes a question to a provider sooner.
+        private static let elsewhere = ["ping", "secret_file", "moderation_picture_key", "callback_put_back", "notify_submits"]
         /// An operator's commands that change something, with the statements that they bring. `#` is a number of its own,
         /// `CODE` and `OPEN` a code and the number of another, `TASK` a task that waits, `VERSION` a price to come, `KEY` a
         /// key, `SHEET` a price list, `WORD` a rule of the word list, and `ROUTE` the operation of a route.
@@ -60,7 +60,7 @@ extension SystemTests {
         private static let invoices = ["invoice_providers", "invoice_patience", "open_invoice", "close_invoice"]
         /// Of hosted providers, which `ProviderChainTests` kills.
         private static let providers = [
-            "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find", "provider_test",
+            "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_test",
             "begin_submit", "record_submit", "submits_of_task", "submits", "defer_task",
         ]
         /// Only an operator's commands and the waits and lists of customers get to these, and only to read: dying there

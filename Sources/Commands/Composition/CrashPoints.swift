@@ -20,8 +20,7 @@ final class CrashPoints: Sendable {
     /// the pictures that customers name, draws, asks a provider, calls a customer back, and makes its secret.
     private static let effects = [
         "begin", "commit", "image_put", "image_delete", "image_sweep", "input_fetch", "generate", "callback",
-        "secret_file", "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_find",
-        "provider_test",
+        "secret_file", "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_test",
     ]
     private static let statements =
         KeysStatements.all + AdmissionStatements.all + QueueStatements.all + LedgerStatements.all + ReportsStatements.all
@@ -98,7 +97,6 @@ struct CrashingProvider: ImageProvider {
 
     func poll(_ id: String) async -> PollAnswer { await provider.poll(id) }
     func cancel(_ id: String) async -> CancelAnswer { await provider.cancel(id) }
-    func find(_ job: ProviderJob) async -> FindAnswer { await provider.find(job) }
     func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { try await provider.fetch(link) }
     func test(model: String) async -> [ProviderCheck] { await provider.test(model: model) }
 }

@@ -27,6 +27,7 @@ struct Node {
     private let epochs: EpochWatch
     private let uses = KeyUses()
     private let hints: Hints
+    private let submitHints: SubmitHints
     private let moderate: Moderate
     private let admit: Admit
     private let close: Close
@@ -83,9 +84,10 @@ struct Node {
         let routes = Routes(sandbox: Self.sandbox(settings)) { providers.snapshot }
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
+        submitHints = Self.submitHints(settings, pool, secret)
         let attempt = Attempt(
-            generate: Generate(routes: routes, pool, logger: logger), inputs: fetch, store: store, moderate: moderate, close: close,
-            pool, queue: queue, nowSeconds: nowSeconds, logger: logger)
+            generate: Generate(routes: routes, pool, hints: submitHints, logger: logger), inputs: fetch, store: store,
+            moderate: moderate, close: close, pool, queue: queue, nowSeconds: nowSeconds, logger: logger)
         worker = Worker(
             pool, queue: queue, attempt: attempt, hints: hints, settings: Self.workerSettings(settings), logger: logger)
         recover = Recover(
@@ -99,13 +101,13 @@ struct Node {
             models: ModelCatalog(pool),
             callbackSecrets: { try await CallbackSecrets(secret: secret).current(of: $0, in: pool) },
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
-            inputs: intake,
-            links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
+            inputs: intake, links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
             dialects: dialects, egress: settings.egress,
             notReadyReason: { await Self.notReadyReason(settings, database) }, nowSeconds: nowSeconds, logger: logger,
             trustedProxies: settings.trustedProxies)
         services.imageWaitSeconds = Double(settings.imageWaitSeconds)
         services.publicURL = settings.publicURL
+        services.providerCalled = submitHints.called
         self.services = services
     }
 
@@ -129,6 +131,11 @@ struct Node {
         let providers = ProviderWatch(pool, key: secret.key(for: .providerSecret)) { ProviderKind.provider($0, access) }
         for trouble in try await providers.refresh() { logger.warning("\(trouble)") }
         return providers
+    }
+
+    private static func submitHints(_ settings: Settings, _ pool: ConnectionPool, _ secret: ServiceSecret) -> SubmitHints {
+        let baseURL = settings.namedURL.map { $0 + ProviderCallbackRoutes.path }
+        return SubmitHints(pool, callbacks: ProviderCallbacks(key: secret.key(for: .providerCallback), baseURL: baseURL))
     }
 
     private static func sandbox(_ settings: Settings) -> any ImageProvider {
@@ -162,7 +169,9 @@ struct Node {
         }
         add(Part { [epochs] in await Self.watchEpochs(epochs) })
         if roles.api { add(Part { [uses, database] in await Self.keepUses(uses, database.pool) }) }
-        add(Part { [database, hints, epochs] in await Self.listen(database.address, hints, epochs) })
+        add(Part { [database, hints, submitHints, epochs] in
+            await Self.listen(database.address, hints, submitHints, epochs)
+        })
         add(Part { [moderate] in await cancelWhenGracefulShutdown { await moderate.run() } })
         add(Part { [hints] in await cancelWhenGracefulShutdown { await hints.run() } })
         add(Part { [close] in await Self.untilFinished(close.finish) { await close.run() } })
@@ -174,6 +183,7 @@ struct Node {
         }
         if roles.api {
             add(Part { [admit] in await Self.untilFinished(admit.finish) { await admit.run() } })
+            add(Part { [submitHints] in await cancelWhenGracefulShutdown { await submitHints.run() } })
             add(Part { [watch] in await cancelWhenGracefulShutdown { await watch.run() } })
         }
         let router = roles.api ? APIRoutes.router(services) : APIRoutes.healthRouter(services)
@@ -237,12 +247,18 @@ struct Node {
         }
     }
 
-    private static func listen(_ address: DatabaseAddress, _ hints: Hints, _ epochs: EpochWatch) async {
+    private static func listen(
+        _ address: DatabaseAddress, _ hints: Hints, _ submitHints: SubmitHints, _ epochs: EpochWatch
+    ) async {
         await cancelWhenGracefulShutdown {
-            await Listener(address, channels: [TaskQueue.channel, EpochWatch.channel]).run {
+            await Listener(address, channels: [TaskQueue.channel, SubmitBook.channel, EpochWatch.channel]).run {
                 hints.heard()
             } received: { notification in
-                if notification.channel == TaskQueue.channel { hints.heard() } else { try? await epochs.refresh() }
+                switch notification.channel {
+                case TaskQueue.channel: hints.heard()
+                case SubmitBook.channel: submitHints.heard(notification.payload)
+                default: try? await epochs.refresh()
+                }
             }
         }
     }

@@ -29,7 +29,8 @@ struct Setting: Sendable {
     static let host = Setting(name: "ZIMAGE_HOST", meaning: "address that zserve listens on", fallback: "127.0.0.1")
     static let port = Setting(name: "ZIMAGE_PORT", meaning: "port that zserve listens on", fallback: "8080")
     static let publicURL = Setting(
-        name: "ZIMAGE_PUBLIC_URL", meaning: "where customers reach the service, for links; empty: http://HOST:PORT",
+        name: "ZIMAGE_PUBLIC_URL",
+        meaning: "where customers reach the service, for links, and providers, to call back; empty: http://HOST:PORT, no callbacks",
         fallback: "")
     static let node = Setting(
         name: "ZIMAGE_NODE", meaning: "name of this node in leases; empty: host name and process number", fallback: "")

@@ -16,6 +16,8 @@ struct Settings: Sendable {
     let host: String
     let port: Int
     let publicURL: String
+    /// Where others than this machine reach the service, as the operator has said; nil: nobody has.
+    let namedURL: String?
     let node: String
     let workers: Int
     let leaseSeconds: Int
@@ -88,7 +90,8 @@ struct Settings: Sendable {
         secretHex = optional(.secret)
         host = text(.host)
         port = try whole(.port, 1...65535)
-        publicURL = optional(.publicURL).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 } ?? "http://\(host):\(port)"
+        namedURL = optional(.publicURL).map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+        publicURL = namedURL ?? "http://\(host):\(port)"
         node = optional(.node) ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
         workers = try whole(.workers, 1...1000)
         leaseSeconds = try whole(.leaseSeconds, 3...600)

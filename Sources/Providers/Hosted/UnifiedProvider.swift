@@ -1,15 +1,19 @@
 import Domain
 import Foundation
+import Synchronization
 
 /// A provider of the unified dialect: EvoLink and those that host its API, or another installation of this product.
 ///
 /// Submits are repeated under an `Idempotency-Key` and charged once. The pages of the hosts know no pictures to start from
 /// and no way to cancel; this product has both, and nothing in an answer to a submit tells the two apart: `can_cancel` is true
 /// on EvoLink's page as well, where no route for it is found. So the operator says which it is.
+///
+/// They call back, at https addresses that the internet reaches. A host that refuses ours gets its jobs without it.
 public struct UnifiedProvider: ImageProvider {
     public let name: String
     public let capabilities: Capabilities
     private let calls: HostedCalls
+    private let addressRefusal = AddressRefusal()
 
     /// A provider of the kind `unified`.
     /// - Parameter isOurs: whether it is an installation of this product, which also edits, inpaints and cancels. Others would
@@ -19,22 +23,48 @@ public struct UnifiedProvider: ImageProvider {
         calls = HostedCalls(settings, access)
         capabilities = Capabilities(
             operations: isOurs ? Set(TaskOperation.allCases) : [.generate], sizes: .sides(Limits.sidePixels),
-            reportsProgress: true, cancels: isOurs, deduplicates: true)
+            reportsProgress: true, cancels: isOurs, callsBack: true, deduplicates: true)
     }
 
     public func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer {
         if let fault = job.fault(capabilities) { return .refused(fault) }
-        let headers = job.reference.isEmpty ? [] : [(name: "idempotency-key", value: job.reference)]
-        return await calls.submit("/v1/images/generations", Self.body(job), headers: headers, UnifiedError.submitAnswer)
+        guard job.callbackURL != nil, !addressRefusal.isKnown.load(ordering: .relaxed) else {
+            return await send(job, callbackURL: nil).answer
+        }
+        let (answer, mayBeTheAddress) = await send(job, callbackURL: job.callbackURL)
+        guard mayBeTheAddress else { return answer }
+        // Nothing is charged for what is refused, and with the same key it cannot become two tasks.
+        let second = await send(job, callbackURL: nil).answer
+        if case (.refused, .accepted) = (answer, second) { addressRefusal.isKnown.store(true, ordering: .relaxed) }
+        return second
     }
 
-    private static func body(_ job: ProviderJob) -> JSON {
+    /// - Returns: what became of it, and whether it might be otherwise without the address: not every host says what it is that
+    ///   it refuses, and one that knows the key with another body was asked without an address before.
+    private func send(_ job: ProviderJob, callbackURL: String?) async -> (answer: SubmitAnswer, mayBeTheAddress: Bool) {
+        let headers = job.reference.isEmpty ? [] : [(name: "idempotency-key", value: job.reference)]
+        var mayBeTheAddress = false
+        let answer = await calls.submit("/v1/images/generations", Self.body(job, callbackURL), headers: headers) { reply in
+            let answer = UnifiedError.submitAnswer(reply)
+            mayBeTheAddress =
+                switch answer {
+                case .refused(let fault): fault.kind == .job || fault.kind == .failed
+                case .unknown: UnifiedError(reply)?.isConflict == true
+                case .accepted, .made: false
+                }
+            return answer
+        }
+        return (answer, mayBeTheAddress)
+    }
+
+    private static func body(_ job: ProviderJob, _ callbackURL: String?) -> JSON {
         .object(
             [
                 ("model", .string(job.model)), ("prompt", .string(job.image.prompt)),
                 // The pixels of the named ratios are documented nowhere.
                 ("size", .string("\(job.image.width)x\(job.image.height)")), ("seed", .int(job.image.seed)),
-            ] + (job.image.nsfwCheck ? [("nsfw_check", .bool(true))] : []) + job.pictureMembers)
+            ] + (job.image.nsfwCheck ? [("nsfw_check", .bool(true))] : []) + job.pictureMembers
+                + (callbackURL.map { [("callback_url", .string($0))] } ?? []))
     }
 
     public func poll(_ id: String) async -> PollAnswer {
@@ -55,9 +85,6 @@ public struct UnifiedProvider: ImageProvider {
         default: return .unknown
         }
     }
-
-    /// A submit is repeated instead: it is the same task.
-    public func find(_ job: ProviderJob) async -> FindAnswer { .unknown }
 
     public func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { try await calls.fetch(link) }
 
@@ -108,4 +135,9 @@ public struct UnifiedProvider: ImageProvider {
         guard !names.contains(model) else { return [ProviderCheck(what)] }
         return [ProviderCheck(what, problem: "it lists \(reply.clean(names.joined(separator: ", "))): correct the model's name")]
     }
+}
+
+/// Whether a host refuses our address for callbacks; known until its settings change or the program ends.
+private final class AddressRefusal: Sendable {
+    let isKnown = Atomic(false)
 }

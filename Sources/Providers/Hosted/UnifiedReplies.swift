@@ -18,7 +18,11 @@ struct UnifiedError: Sendable {
 
     /// The codes that leave open what became of a submit: the first says so; by the second, a request of ours had the same key
     /// before the settings changed, and may have been accepted.
-    private static let undecided: Set = ["paid_outcome_unknown", "idempotency_conflict"]
+    private static let undecided: Set = ["paid_outcome_unknown", conflict]
+    private static let conflict = "idempotency_conflict"
+
+    /// Whether a submit had the key of an earlier one and another body.
+    var isConflict: Bool { code == Self.conflict }
 
     /// What a code means; nil for those that say nothing about whether somebody is at work.
     static func meaning(ofCode code: String) -> HostedRefusal? {

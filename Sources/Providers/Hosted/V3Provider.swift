@@ -45,9 +45,6 @@ public struct V3Provider: ImageProvider {
     /// There is no way to.
     public func cancel(_ id: String) async -> CancelAnswer { .tooLate }
 
-    /// There is no list of tasks.
-    public func find(_ job: ProviderJob) async -> FindAnswer { .unknown }
-
     public func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { try await calls.fetch(link) }
 
     public func test(model: String) async -> [ProviderCheck] {

@@ -109,8 +109,6 @@ public struct OpenAIImagesProvider: ImageProvider {
     /// Work stops with the connection, so with the task that waits for it.
     public func cancel(_ id: String) async -> CancelAnswer { .tooLate }
 
-    public func find(_ job: ProviderJob) async -> FindAnswer { .absent }
-
     public func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] {
         let isPath = row.links && link.hasPrefix("/") && !link.hasPrefix("//")
         guard isPath || link.hasPrefix("http://") || link.hasPrefix("https://") else {

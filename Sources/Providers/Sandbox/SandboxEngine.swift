@@ -58,8 +58,6 @@ public struct SandboxEngine: ImageProvider {
     /// Work stops with the task that waits for it.
     public func cancel(_ id: String) async -> CancelAnswer { .tooLate }
 
-    public func find(_ job: ProviderJob) async -> FindAnswer { .absent }
-
     public func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] {
         throw ProviderFault(.failed, "the sandbox links to nothing")
     }

@@ -92,6 +92,9 @@ public enum SubmitVerdict: Sendable, Equatable {
 /// What is written down of submits to providers: before they leave, and of every answer. Rule 9 is kept by the database: while
 /// a submit may be billed, there is no other for the same picture.
 public struct SubmitBook: Sendable {
+    /// The channel on which nodes hint at submits that are worth asking for, by their references.
+    public static let channel = "submits"
+
     /// A book.
     public init() {}
 
@@ -143,6 +146,11 @@ public struct SubmitBook: Sendable {
     /// A submit by its number.
     public func submit(_ id: Int64, in session: any Session) async throws(PostgresError) -> StoredSubmit? {
         try await session.first(SubmitStatements.some, [Parameter([id])]) { (row) throws(PostgresError) in try StoredSubmit(row) }
+    }
+
+    /// Hints to other nodes that these submits are worth asking for. Sent alone, never in a transaction that does something else.
+    public func hint(_ references: [String], in session: any Session) async throws(PostgresError) {
+        try await session.execute(SubmitStatements.notify, [Parameter(references)])
     }
 
     /// Submits whose tasks ended before them and that somebody should ask about; nobody else gets them for a while.

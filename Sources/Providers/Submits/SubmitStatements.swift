@@ -12,7 +12,9 @@ public enum SubmitStatements {
         "submits",
         "select * from submit_views where id = any($1) order by id")
     static let late = Statement("late_submits", "select late_submits($1, $2)")
+    /// A hint for each reference.
+    static let notify = Statement("notify_submits", "select pg_notify('submits', reference) from unnest($1::text[]) reference")
 
     /// All of them, for the test that prepares each on a fresh database.
-    public static let all = [begin, record, ofTask, some, late]
+    public static let all = [begin, record, ofTask, some, late, notify]
 }

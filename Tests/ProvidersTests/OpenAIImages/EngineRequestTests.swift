@@ -148,7 +148,7 @@ import Vips
         #expect(capabilities.takesSeed == seed)
         #expect(capabilities.reportsProgress == progress)
         #expect(capabilities.cancels == cancels)
-        #expect(capabilities.answersAtOnce && !capabilities.finds && !capabilities.isBuiltIn && !capabilities.callsBack)
+        #expect(capabilities.answersAtOnce && !capabilities.isBuiltIn && !capabilities.callsBack)
         #expect(provider.takes(EngineSamples.job(width: 256, height: 1536).image))
         #expect(!provider.takes(EngineSamples.job(width: 255, height: 1536).image))
         #expect(!provider.takes(EngineSamples.job(width: 256, height: 1537).image))
@@ -158,7 +158,6 @@ import Vips
         let provider = EngineSamples.provider(.reference, "http://127.0.0.1:1")
         #expect(await provider.poll("1") == .missing)
         #expect(await provider.cancel("1") == .tooLate)
-        #expect(await provider.find(EngineSamples.job()) == .absent)
     }
 }
 

@@ -16,7 +16,6 @@ struct ChoosableProvider: ImageProvider {
     func submit(_ job: ProviderJob, progress: @escaping @Sendable (Int) -> Void) async -> SubmitAnswer { .refused(fault) }
     func poll(_ id: String) async -> PollAnswer { .missing }
     func cancel(_ id: String) async -> CancelAnswer { .tooLate }
-    func find(_ job: ProviderJob) async -> FindAnswer { .absent }
     func fetch(_ link: String) async throws(ProviderFault) -> [UInt8] { throw fault }
     func test(model: String) async -> [ProviderCheck] { [] }
 }
