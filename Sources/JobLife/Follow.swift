@@ -18,13 +18,13 @@ struct Follow: Sendable {
     let schedule: AskSchedule
     let logger: Logger
 
-    /// Asks for the job until it has ended. At the deadline the task fails; what the provider does later is found out by
-    /// ``LateSubmits``.
+    /// Asks for the job until it has ended, and at least once: while no node was there it may have been made, and is paid for.
+    /// At the deadline the task fails; what the provider does later is found out by ``LateSubmits``.
     func callAsFunction(_ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
         guard let id = open.providerTaskID else { throw NotMade.failed(.serviceError, open.bill) }
         let started = ContinuousClock.now
         var askedFor: Double?
-        while ContinuousClock.now < open.deadline {
+        repeat {
             try await pause(open, since: started, askedFor: askedFor)
             askedFor = nil
             switch await open.route.provider.poll(id) {
@@ -40,7 +40,7 @@ struct Follow: Sendable {
                 routes.failed(open.route.id, ProviderFault(.away, reason))
                 askedFor = seconds
             }
-        }
+        } while ContinuousClock.now < open.deadline
         throw NotMade.failed(.timeout, open.bill)
     }
 

@@ -143,13 +143,34 @@ import Testing
         }
     }
 
-    private func loseLease(of id: TaskID, _ house: House) async throws {
+    @Test func aPictureThatWasMadeWhileNobodyWasThereIsDelivered() async throws {
+        let far = Remote("far", gate: Gate())
+        try await withHouse(heartbeatSeconds: 0.02, remotes: [far]) { house in
+            let id = try await house.submit()
+            _ = await far.submits.next()
+            try await loseLease(of: id, house) {
+                try await eventually { try await book(house).map { $0[1] } == ["unknown"] }
+                // The next node hears the answer and goes silent too, and the deadline passes.
+                try await house.database.rows(
+                    """
+                    update provider_submits set state = 'accepted', provider_task_id = 'p-1', deadline = now() - interval '1 minute'
+                    """)
+            }
+            house.hints.heard()
+            _ = await house.closed.next()
+            #expect(try await house.task(id) == ["completed", "26000", nil], "it is paid for, so it is asked for")
+            #expect(far.submitted.value.count == 1)
+        }
+    }
+
+    private func loseLease(of id: TaskID, _ house: House, _ meanwhile: () async throws -> Void = {}) async throws {
         try await house.database.rows(
             """
             delete from leases;
             insert into leases (task_id, wallet_id, node, attempt, until)
             values (\(id.value), \(house.tenant.walletID), 'dead', 1, now() - interval '1 second')
             """)
+        try await meanwhile()
         #expect(try await house.queue.rescue(in: house.database.pool) == 1)
     }
 

@@ -50,6 +50,8 @@ actor SystemCluster {
             try? FileManager.default.removeItem(atPath: folder)
         }
         try await onOwnThread { try cluster.start() }
+        // Roles are the whole cluster's: of two first migrations at once, both would make it.
+        _ = try await Connection.open(DatabaseAddress(url: cluster.url, role: nil)).runText("create role zimage_service nologin")
         return cluster.url
     }
 
