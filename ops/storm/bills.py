@@ -72,7 +72,7 @@ class Bills:
         period = f"--from {today - datetime.timedelta(days=1)} --to {today + datetime.timedelta(days=2)}"
         for provider in self._providers:
             play = provider.play
-            line = f"reconcile provider {play.name} --invoice {provider.invoice()} --kind {play.kind} {period}"
+            line = f"reconcile provider {play.name} --invoice {provider.invoice()} {period}"
             result = self._site.zadmin_json(line, codes=(0, 1))
             agreed += result["agreed"]
             for finding in result["findings"]:
