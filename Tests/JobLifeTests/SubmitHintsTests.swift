@@ -137,7 +137,7 @@ import Testing
 
     @Test func theOthersAreToldOnceAndOnlyOfWhatNobodyFollowsHere() async throws {
         try await withListener { hints, callbacks, told in
-            let references = (0..<3).map { _ in SubmitBook.newReference() }
+            let references = (0..<4).map { _ in SubmitBook.newReference() }
             let tokens = try references.map { try token(callbacks.url(for: $0)) }
             await hints.following(references[0]) { signal in
                 #expect(hints.called(tokens[0]))
@@ -151,6 +151,8 @@ import Testing
             // Followed no longer: whoever ended it does not mind.
             #expect(hints.called(tokens[0]))
             #expect(await told.next() == references[0])
+            #expect(hints.called(tokens[3]))
+            #expect(await told.next() == references[3], "nothing was told beside these")
         }
     }
 
