@@ -1,6 +1,7 @@
 import Curl
 import Foundation
 import TestSupport
+import Testing
 
 /// The engine of `ops/engine` with tiny weights, as a process of its own.
 struct EngineProcess: Sendable {
@@ -14,15 +15,26 @@ struct EngineProcess: Sendable {
         self.site = site
         port = try Node.freePort()
         log = "\(site.folder)/engine-\(port)"
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        child = try Child(
-            "\(RepositoryPaths.root)/ops/engine/run", ["--tiny", "--device", "cpu", "--port", "\(port)"],
-            environment: ["PATH": path, "HOME": site.folder], outputPath: "\(log).out", errorPath: "\(log).err")
+        child = try Self.run(["--tiny", "--device", "cpu", "--port", "\(port)"], site, log)
     }
 
-    /// Waits until it draws. Where its Python packages are not there yet, it installs them first.
+    private static func run(_ arguments: [String], _ site: Site, _ log: String) throws -> Child {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        return try Child(
+            "\(RepositoryPaths.root)/ops/engine/run", arguments, environment: ["PATH": path, "HOME": site.folder],
+            outputPath: "\(log).out", errorPath: "\(log).err")
+    }
+
+    /// Installs its Python packages where they are not there yet: before it has a port, which would be somebody else's by the
+    /// time that it listens.
+    static func install(_ site: Site) async throws {
+        let ending = try await run(["--help"], site, "\(site.folder)/engine-install").ending()
+        #expect(ending == .exited(0))
+    }
+
+    /// Waits until it draws.
     func ready() async throws {
-        try await eventually("the engine is ready", withinSeconds: 240) {
+        try await eventually("the engine is ready") {
             guard child.isRunning else {
                 throw TestFailure("the engine ended: \((try? String(contentsOfFile: "\(log).err", encoding: .utf8)) ?? "")")
             }

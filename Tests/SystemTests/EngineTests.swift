@@ -17,6 +17,7 @@ extension SystemTests {
 
         @Test func theEngineDrawsStopsAndMayDie() async throws {
             try await Site.with { site in
+                try await EngineProcess.install(site)
                 let engines = try (0..<2).map { _ in try EngineProcess(site) }
                 defer { for engine in engines { engine.kill() } }
                 try await site.makeAccount("acme", credits: "1")
