@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 
 from zimage_engine.app import Engine
 from zimage_engine.metrics import Metrics
 from zimage_engine.moderation import Moderator
 from zimage_engine.pipelines import Pipelines
+from zimage_engine.server import serving
 from zimage_engine.settings import Settings
 from zimage_engine.worker import Job, Worker
 
@@ -79,22 +79,14 @@ class WatchedWorker(Worker):
         return self.jobs.get(timeout=PATIENCE)
 
 
-class _Server(uvicorn.Server):
-    started_event: threading.Event
-
-    async def startup(self, sockets: list | None = None) -> None:
-        await super().startup(sockets)
-        self.started_event.set()
-
-
 class Running:
     """A server in this process, on a port of its own."""
 
-    def __init__(self, worker: WatchedWorker, server: uvicorn.Server, metrics: Metrics) -> None:
+    def __init__(self, worker: WatchedWorker, port: int, metrics: Metrics) -> None:
         self.worker = worker
         self.metrics = metrics
-        self.port = server.servers[0].sockets[0].getsockname()[1]
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
+        self.port = port
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
 
     def draw(self, **fields: object) -> httpx.Response:
         return self.client.post(
@@ -119,21 +111,12 @@ def running(
 ) -> Iterator[Running]:
     metrics = Metrics()
     worker = WatchedWorker(open_drawer, queue_max=settings.queue, batch_max=settings.batch, metrics=metrics)
-    app = Engine(settings, worker, metrics, moderator).app()
-    server = _Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))
-    server.started_event = threading.Event()
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert server.started_event.wait(PATIENCE)
+    with serving(Engine(settings, worker, metrics, moderator).app()) as port:
         if wait:
             assert worker.loaded.wait(PATIENCE)
-        site = Running(worker, server, metrics)
+        site = Running(worker, port, metrics)
         with site.client:
             yield site
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pytest
 from conftest import PATIENCE
 from test_stream import events
 
-from zimage_engine import bench
 from zimage_engine.settings import Settings, parse
 from zimage_engine.weights import SetupError, load
 
@@ -119,17 +118,3 @@ def test_a_program_that_cannot_load_its_model_ends() -> None:
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
-
-
-def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    line = "--tiny --device cpu --sizes 256x256 --batches 1,2 --compile off --repeats 1 --warmups 0"
-    assert bench.main(line.split()) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    parts = ["text encoder", *["1 forwards", "8 forwards", "decode", "picture with PNG"] * 2]
-    assert [row.split("|")[1].strip() for row in rows[2:]] == parts
-
-
-def test_the_floor_is_that_of_the_real_model() -> None:
-    """55.6 TFLOP a forward at 1024x1024, counted by hand from the model's dimensions."""
-    shape = bench.Shape(dim=3840, hidden=10240, layers=32)
-    assert shape.flops(4096 + 64) == pytest.approx(55.6e12, rel=0.01)

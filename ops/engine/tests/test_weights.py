@@ -47,12 +47,15 @@ def test_every_start_makes_the_same_tiny_weights(pipelines: Pipelines) -> None:
 
 
 def test_full_sized_weights_are_those_of_the_real_model() -> None:
-    """6.15 thousand million parameters, counted without making one."""
+    """6.15 thousand million parameters, and 4.02 of the text encoder, counted without making one."""
     from diffusers import ZImageTransformer2DModel
+    from transformers import Qwen3Config, Qwen3Model
 
     with torch.device("meta"):
         transformer = ZImageTransformer2DModel(**FULL["transformer"])
+        text_encoder = Qwen3Model(Qwen3Config(**FULL["text"]))
     assert sum(weight.numel() for weight in transformer.parameters()) == pytest.approx(6.1549e9, rel=1e-3)
+    assert sum(weight.numel() for weight in text_encoder.parameters()) == pytest.approx(4.02e9, rel=2e-3)
 
 
 def test_the_tokenizer_of_bytes_knows_every_text() -> None:

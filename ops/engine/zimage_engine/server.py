@@ -5,10 +5,13 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from .app import Engine
 from .metrics import Metrics
@@ -62,6 +65,33 @@ class Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+
+class _ThreadServer(uvicorn.Server):
+    """A server on a thread, which tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[int]:
+    """Serves within this process, for this machine alone, until the block ends; gives the port, which was free."""
+    server = _ThreadServer(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        if not server.listens.wait(STOP_SECONDS):
+            raise RuntimeError("the server within this process did not start: see its log above")
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,6 +21,8 @@ ATTENTION = {
 }
 """Our names of diffusers' attention backends. None needs a download: `flash3` needs the flash-attn package."""
 
+COMPILE = ("off", "blocks", "graphs")
+OFFLOAD = ("none", "model", "sequential")
 QUANTIZE = ("none", "fp8", "int8", "bnb-int8", "bnb-nf4")
 KEY_VARIABLE = "ENGINE_KEY"
 
@@ -63,14 +65,16 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def _sizes(text: str) -> tuple[tuple[int, int], ...]:
+def parse_sizes(text: str) -> tuple[tuple[int, int], ...]:
+    """Sizes between commas, for an option of a command line."""
     try:
         return tuple(parse_size(part) for part in text.split(",") if part)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number above zero, for an option of a command line."""
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is no number from 1 to 65535")
     return int(text)
@@ -100,28 +104,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--name", default="z-image-turbo", help="the model's name in requests and in /v1/models")
     add("--host", default="127.0.0.1", help="the address to listen on (default: this machine alone)")
-    add("--port", type=_positive, default=8500, help="the port to listen on: %(default)s")
+    add("--port", type=positive, default=8500, help="the port to listen on: %(default)s")
     add("--key-file", type=Path, help=f"a file with the key that callers must send; or set {KEY_VARIABLE}")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     add(
         "--offload",
-        choices=("none", "model", "sequential"),
+        choices=OFFLOAD,
         default="none",
         help="keep what is not in use in main memory: model for GPUs of 16 GB, sequential for 8 GB (slow)",
     )
     add("--attention", choices=tuple(ATTENTION), default="auto")
     add(
         "--compile",
-        choices=("off", "blocks", "graphs"),
+        choices=COMPILE,
         default="off",
         help="blocks: torch.compile each transformer block; graphs: with CUDA graphs, for small pictures",
     )
     add("--quantize", choices=QUANTIZE, default="none", help="fp8 and int8 need torchao, bnb-* need bitsandbytes")
-    add("--warmup", type=_sizes, default=(), metavar="SIZES", help="draw these before serving: 1024x1024,512x512")
-    add("--queue", type=_positive, default=8, help="jobs that may wait, %(default)s; more are refused with 429")
+    add("--warmup", type=parse_sizes, default=(), metavar="SIZES", help="draw these before serving: 1024x1024,512x512")
+    add("--queue", type=positive, default=8, help="jobs that may wait, %(default)s; more are refused with 429")
     add(
         "--batch",
-        type=_positive,
+        type=positive,
         default=4,
         help="jobs of one size drawn together where it pays, at 512x512 and below: up to %(default)s",
     )
@@ -155,11 +159,12 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     given = vars(parser.parse_args(arguments))
     given["key"] = _key(parser, given.pop("key_file"))
     settings = Settings(**given)
-    _check_combinations(parser.error, settings)
+    check_combinations(parser.error, settings)
     return settings
 
 
-def _check_combinations(fail: Callable[[str], NoReturn], settings: Settings) -> None:
+def check_combinations(fail: Callable[[str], NoReturn], settings: Settings) -> None:
+    """Fails, in a sentence, on settings that do not go together."""
     if settings.quantize.startswith("bnb") and settings.weights != "model":
         fail("--quantize bnb-* works on weights while they are loaded: it needs --model, not random weights")
     if settings.offload != "none" and (settings.compile != "off" or settings.quantize in ("fp8", "int8")):
