@@ -126,11 +126,19 @@ private struct Part: Service {
     func run() async throws { await body() }
 }
 
+/// A clock that stands still until a test moves it.
+final class HandClock: Sendable {
+    private let passed = Box(0.0)
+    private let start = ContinuousClock.now
+    var now: ContinuousClock.Instant { start + .seconds(passed.value) }
+    func pass(_ seconds: Double) { passed.change { $0 += seconds } }
+}
+
 /// Runs a worker and a closer on a fresh database for the time of a test, then stops them gracefully.
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
     operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
-    remotes: [Remote] = [],
+    remotes: [Remote] = [], clock: HandClock? = nil,
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8] = { _, _ in [1] },
     _ test: @escaping @Sendable (House) async throws -> Void
 ) async throws {
@@ -152,7 +160,8 @@ func withHouse(
         transfers: transfers, store: store, egress: egress, caFile: customer?.caFile,
         patience: InputPatience(pausesSeconds: [0]))
     let snapshot = try await Remote.snapshot(remotes, in: database)
-    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { snapshot }
+    let routes = Routes(
+        sandbox: FakeProvider(operations: Set(operations), work: work), snapshot: { snapshot }, now: { clock?.now ?? .now })
     let schedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02)
     let attempt = Attempt(
         generate: Generate(routes: routes, database.pool, schedule: schedule, logger: silent), inputs: fetch, store: store,

@@ -62,7 +62,9 @@ struct Subject: Sendable, CustomStringConvertible {
 
 extension Subject {
     /// All kinds that call somebody.
-    static let all: [Subject] = [.novita, .highway, .unified, .ours, .zimageturbo] + engines
+    static let all = hosted + engines
+
+    static let hosted: [Subject] = [.novita, .highway, .unified, .ours, .zimageturbo]
 
     /// Answers of gateways, and of hosts that speak another language than expected.
     private static let undocumented: [ScriptedHost.Act] = [
