@@ -9,12 +9,17 @@ public struct Circuit: Sendable, Equatable {
         public var restSeconds: Double
         /// The longest rest, in seconds.
         public var restSecondsMax: Double
+        /// How long the question that finds out whether it is back is waited for, in seconds; then another may.
+        public var probeSecondsMax: Double
 
         /// A rule; without a longest rest all are alike.
-        public init(failuresMax: Int = 5, restSeconds: Double = 10, restSecondsMax: Double? = nil) {
+        public init(
+            failuresMax: Int = 5, restSeconds: Double = 10, restSecondsMax: Double? = nil, probeSecondsMax: Double = 120
+        ) {
             self.failuresMax = failuresMax
             self.restSeconds = restSeconds
             self.restSecondsMax = max(restSeconds, restSecondsMax ?? restSeconds)
+            self.probeSecondsMax = probeSecondsMax
         }
     }
 
@@ -40,16 +45,22 @@ public struct Circuit: Sendable, Equatable {
     public private(set) var failures = 0
     private var openUntil: ContinuousClock.Instant?
     private var busyUntil: ContinuousClock.Instant?
-    private var isProbing = false
+    private var probeUntil: ContinuousClock.Instant?
     private var lastRest = 0.0
+    private var restedFrom: ContinuousClock.Instant?
 
     /// A closed circuit.
     public init(_ rule: Rule = Rule()) { self.rule = rule }
 
+    /// Whether it is left alone after failures, or tried again after them.
+    public var isOpen: Bool { openUntil != nil }
+    /// Whether a question that is to find out whether it is back has not been answered.
+    public var isProbing: Bool { probeUntil != nil }
+
     /// How it stands at a moment.
     public func state(at now: ContinuousClock.Instant) -> State {
         if let openUntil {
-            if isProbing { return .probing }
+            if let probeUntil, now < probeUntil { return .probing }
             if now < openUntil { return .open(until: openUntil) }
             if let busyUntil, now < busyUntil { return .busy(until: busyUntil) }
             return .due
@@ -63,14 +74,16 @@ public struct Circuit: Sendable, Equatable {
         switch state(at: now) {
         case .closed: return true
         case .due:
-            isProbing = true
+            probeUntil = now + .seconds(rule.probeSecondsMax)
             return true
         case .open, .probing, .busy: return false
         }
     }
 
     /// A question was answered. One who has enough to do is left alone all the same.
-    public mutating func succeeded() {
+    /// - Parameter asked: when it was asked; an answer to one from before it was left alone does not end that.
+    public mutating func succeeded(asked: ContinuousClock.Instant? = nil) {
+        if let restedFrom, let asked, asked < restedFrom { return }
         let busyUntil = busyUntil
         self = Circuit(rule)
         self.busyUntil = busyUntil
@@ -101,17 +114,18 @@ public struct Circuit: Sendable, Equatable {
 
     /// It has enough to do: it is left alone for a while, which does not count as a failure.
     public mutating func busy(forSeconds seconds: Double, at now: ContinuousClock.Instant) {
-        isProbing = false
+        probeUntil = nil
         let until = now + .seconds(min(max(seconds, 0), Self.busySecondsMax))
         busyUntil = busyUntil.map { max($0, until) } ?? until
     }
 
     /// A question was given up by the one who asked, which says nothing about the one who was asked.
-    public mutating func abandoned() { isProbing = false }
+    public mutating func abandoned() { probeUntil = nil }
 
     private mutating func rest(_ seconds: Double, at now: ContinuousClock.Instant, most: Double? = nil) {
-        isProbing = false
+        probeUntil = nil
         lastRest = min(seconds, most ?? rule.restSecondsMax)
+        restedFrom = now
         openUntil = now + .seconds(lastRest)
     }
 }

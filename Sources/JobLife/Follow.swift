@@ -24,20 +24,27 @@ struct Follow: Sendable {
         guard let id = open.providerTaskID else { throw NotMade.failed(.serviceError, open.bill) }
         let started = ContinuousClock.now
         var askedFor: Double?
+        var isSilent = false
         repeat {
             try await pause(open, since: started, askedFor: askedFor)
             askedFor = nil
             switch await open.route.provider.poll(id) {
-            case .waiting(let progress): progress.map(place.progress)
+            case .waiting(let progress):
+                isSilent = false
+                progress.map(place.progress)
             case .made(let picture):
                 let end = try await made(open, picture)
-                routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
+                routes.take(open.route.id, .jobMade(seconds: (ContinuousClock.now - started) / .seconds(1), asked: open.asked))
                 return end
-            case .failed(let fault): return try await refused(open, fault)
+            case .failed(let fault):
+                routes.take(open.route.id, .jobFailed(fault))
+                return try await refused(open, fault)
             // What it accepted and does not know it may still charge for.
             case .missing: continue
             case .unanswered(let reason, let seconds):
-                routes.failed(open.route.id, ProviderFault(.away, reason))
+                // Once for each silence: one job that is not answered for says little about the provider.
+                if !isSilent, !Task.isCancelled { routes.take(open.route.id, .jobFailed(ProviderFault(.away, reason))) }
+                isSilent = true
                 askedFor = seconds
             }
         } while ContinuousClock.now < open.deadline
@@ -62,7 +69,6 @@ struct Follow: Sendable {
 
     /// Writes down that nothing is charged, and decides whether another provider would do better.
     func refused(_ open: OpenSubmit, _ fault: ProviderFault) async throws -> SubmitEnd {
-        routes.failed(open.route.id, fault)
         try await submits.record(open, .refused, fault: FaultWord(fault), message: fault.message)
         switch fault.kind {
         // It bills nothing; the attempt names who refused it.

@@ -40,6 +40,8 @@ struct OpenSubmit: Sendable {
     let deadline: ContinuousClock.Instant
     /// Sent when its provider has called.
     let hint: Signal
+    /// When it was made; nil where that was in an earlier attempt.
+    var asked: ContinuousClock.Instant?
     var providerTaskID: String?
     /// When this attempt began with it.
     let began = ContinuousClock.now
@@ -142,22 +144,23 @@ public struct Generate: Sendable {
 
     private func submit(_ order: PictureOrder, _ route: ChosenRoute, _ place: AttemptPlace) async throws -> SubmitEnd {
         let inputs = try await order.inputs()
+        switch routes.permission(route.id) {
+        case .yes: break
         // Somebody else may have been permitted the one job that finds out whether it is back.
-        guard routes.permits(route.id) else { return .refused }
+        case .no: return .refused
+        case .trial: guard await isReached(route, place) else { return .refused }
+        }
         let verdict: SubmitVerdict
         let reference = SubmitBook.newReference()
         do { verdict = try await submits.begin(order, route, reference) } catch {
-            routes.abandoned(route.id)
+            routes.take(route.id, .abandoned)
             throw error
         }
-        guard case .begun(let id) = verdict else {
-            routes.abandoned(route.id)
-            return try notBegun(verdict, route)
-        }
+        guard case .begun(let id) = verdict else { return try notBegun(verdict, route) }
         place.leaveSlot()
         return try await hints.following(reference) { hint in
             let job = job(order, route, inputs, reference)
-            let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds), hint: hint)
+            let open = OpenSubmit(id: id, route: route, deadline: .now + .seconds(route.deadlineSeconds), hint: hint, asked: routes.moment)
             return try await handOver(job, open, place)
         }
     }
@@ -169,37 +172,53 @@ public struct Generate: Sendable {
             callbackURL: route.provider.capabilities.callsBack ? hints.url(for: reference) : nil)
     }
 
+    /// Before a job is risked at one that failed, whether anybody is there at all: a job that hangs there may fail, and this
+    /// costs nobody anything.
+    private func isReached(_ route: ChosenRoute, _ place: AttemptPlace) async -> Bool {
+        place.leaveSlot()
+        let first = await route.provider.test(model: route.upstreamModel).first
+        guard let problem = first?.problem else { return true }
+        routes.take(route.id, Task.isCancelled ? .abandoned : .lost(problem))
+        return false
+    }
+
     private func notBegun(_ verdict: SubmitVerdict, _ route: ChosenRoute) throws -> SubmitEnd {
         switch verdict {
-        case .full:
-            routes.failed(route.id, ProviderFault(.busy(retryAfterSeconds: 0.5), "it has as many jobs as it may"))
-        case .limited(let seconds):
-            routes.failed(route.id, ProviderFault(.busy(retryAfterSeconds: seconds), "it has had as many requests as it may"))
-        case .stale: throw NotMade.lost
+        case .full: routes.take(route.id, .limited(seconds: 0.5, "it has as many jobs as it may"))
+        case .limited(let seconds): routes.take(route.id, .limited(seconds: seconds, "it has had as many requests as it may"))
         // Another attempt's submit is found by looking again.
-        case .taken, .begun: break
+        case .stale, .taken, .begun: routes.take(route.id, .abandoned)
         }
+        if case .stale = verdict { throw NotMade.lost }
         return .refused
     }
 
     private func handOver(_ job: ProviderJob, _ open: OpenSubmit, _ place: AttemptPlace) async throws -> SubmitEnd {
         let started = ContinuousClock.now
         let answer = await open.route.provider.submit(job, progress: place.progress)
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        routes.take(open.route.id, Self.event(answer, seconds: seconds))
         switch answer {
-        case .accepted(let id):
-            routes.succeeded(open.route.id)
-            return try await follow.accepted(open, id, place)
-        case .made(let picture):
-            routes.succeeded(open.route.id, seconds: (ContinuousClock.now - started) / .seconds(1))
-            return try await follow.made(open, picture)
+        case .accepted(let id): return try await follow.accepted(open, id, place)
+        case .made(let picture): return try await follow.made(open, picture)
         case .refused(let fault): return try await follow.refused(open, fault)
         case .unknown(let reason):
             // One's own engine bills nothing, so nothing is lost by asking another.
             if open.route.billsNothing { return try await follow.refused(open, ProviderFault(.away, reason)) }
-            routes.failed(open.route.id, ProviderFault(.away, reason))
             try await submits.record(open, .unknown, fault: .unknown, message: reason)
             if Task.isCancelled { throw NotMade.lost }
             return try await findOut(job, open, place)
+        }
+    }
+
+    /// What an answer says about the provider; nothing where we gave the call up.
+    private static func event(_ answer: SubmitAnswer, seconds: Double) -> ProviderEvent {
+        switch answer {
+        case .accepted: .accepted(seconds: seconds)
+        case .made: .made(seconds: seconds)
+        case .refused where Task.isCancelled, .unknown where Task.isCancelled: .abandoned
+        case .refused(let fault): .refused(fault, seconds: seconds)
+        case .unknown(let reason): .lost(reason)
         }
     }
 

@@ -71,7 +71,7 @@ struct ProviderCalls: Sendable {
         case .badRequest: .notSent(ProviderFault(.settings, "it cannot be called: \(error)"))
         case .busy: .notSent(ProviderFault(.busy(retryAfterSeconds: 1), "too many calls are under way here"))
         case .timedOut(let isSent), .cancelled(let isSent), .stopped(let isSent), .other(let isSent, _):
-            isSent ? .lost("\(error.label): \(error)") : .notSent(ProviderFault(.away, "it cannot be reached: \(error)"))
+            isSent ? .lost("\(error)") : .notSent(ProviderFault(.away, "it cannot be reached: \(error)"))
         // The answer was under way, so the request had arrived.
         case .tooLarge(let bytesMax): .lost("its answer is larger than \(bytesMax) bytes")
         }

@@ -65,8 +65,17 @@ public enum ProvidersStatements {
         returning upstream_model, priority, weight
         """)
 
+    static let tellHealth = Statement("provider_health_tell", "select tell_provider_health($1, $2, $3, $4, $5, $6)::text")
+    static let health = Statement(
+        "provider_health",
+        """
+        select provider_id, node, kind, reason, (extract(epoch from until - clock_timestamp()) * 1000)::bigint, latency_ms, since
+        from provider_health where seen_at > clock_timestamp() - interval '1 minute' order by provider_id, node limit 10000
+        """)
+    static let loads = Statement("provider_loads", "select * from provider_loads()")
+
     /// All of them, for the test that prepares each on a fresh database.
     public static let all = [
-        epoch, list, routes, lock, counts, add, update, find, models, group, setRoute, removeRoute,
+        epoch, list, routes, lock, counts, add, update, find, models, group, setRoute, removeRoute, tellHealth, health, loads,
     ]
 }

@@ -44,14 +44,18 @@ public final class Routes: Sendable {
     private let sandbox: any ImageProvider
     private let snapshot: @Sendable () -> ProviderSnapshot
     private let health = ProviderHealthBook()
+    private let now: @Sendable () -> ContinuousClock.Instant
 
     /// - Parameters:
     ///   - sandbox: the built-in engine.
     ///   - snapshot: the providers of the moment.
+    ///   - now: the clock of what it remembers.
     public init(
-        sandbox: any ImageProvider, snapshot: @escaping @Sendable () -> ProviderSnapshot = { ProviderSnapshot() }
+        sandbox: any ImageProvider, snapshot: @escaping @Sendable () -> ProviderSnapshot = { ProviderSnapshot() },
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.sandbox = sandbox
+        self.now = now
         self.snapshot = snapshot
     }
 
@@ -64,8 +68,8 @@ public final class Routes: Sendable {
         let snapshot = snapshot()
         var generator = SystemRandomNumberGenerator()
         let choice = ProviderChoice(
-            ProviderQuestion(model: model, groupID: groupID, image: image, refused: failed), snapshot, health: health.states,
-            at: .now, using: &generator)
+            ProviderQuestion(model: model, groupID: groupID, image: image, refused: failed), snapshot,
+            states: health.states(at: now()), using: &generator)
         switch choice.decision {
         case .sandbox: return builtIn(image)
         case .provider(let routed, let route):
@@ -89,17 +93,18 @@ public final class Routes: Sendable {
         return ChosenRoute(routed, provider, upstreamModel: name)
     }
 
-    /// Whether a job may be submitted now. Whoever was permitted one says how it went.
-    public func permits(_ id: Int32) -> Bool { health.permits(id) }
+    /// This moment, by the clock of what it remembers.
+    public var moment: ContinuousClock.Instant { now() }
 
-    /// It took a job or made a picture, which took so many seconds.
-    public func succeeded(_ id: Int32, seconds: Double? = nil) { health.succeeded(id, seconds: seconds) }
+    /// Whether a job may be submitted now. Whoever may says by ``take(_:_:)`` what became of the submit.
+    public func permission(_ id: Int32) -> SubmitPermission { health.permission(id, at: now()) }
 
-    /// It did not do what it was asked.
-    /// - Returns: whether it is worth a line in the log: it is left alone from now on.
-    @discardableResult
-    public func failed(_ id: Int32, _ fault: ProviderFault) -> Bool { health.failed(id, fault) }
+    /// Something became of a job.
+    public func take(_ id: Int32, _ event: ProviderEvent) { health.take(id, event, at: now()) }
 
-    /// What became of a call says nothing about it.
-    public func abandoned(_ id: Int32) { health.abandoned(id) }
+    /// The providers of the moment and what is known of them.
+    public var known: [(provider: RoutedProvider, state: ProviderState)] {
+        let states = health.states(at: now())
+        return snapshot().providers.map { ($0, states[$0.id] ?? ProviderState()) }
+    }
 }

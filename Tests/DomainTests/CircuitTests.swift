@@ -102,6 +102,30 @@ import Testing
         #expect(driven.state(due) == .open(until: due + .seconds(120)))
     }
 
+    @Test func aProbeThatIsNotAnsweredHoldsNobodyUpForEver() {
+        let driven = Driven(Self.rule)
+        for _ in 0..<5 { _ = driven.failed(start) }
+        let due = start + .seconds(10)
+        #expect(driven.permits(due))
+        let later = due + .seconds(Self.rule.probeSecondsMax)
+        #expect(!driven.permits(later - .seconds(0.001)))
+        #expect(driven.permits(later) && !driven.permits(later), "another finds out")
+        driven.circuit.succeeded(asked: due)
+        #expect(driven.permits(later) && driven.permits(later))
+    }
+
+    @Test func anAnswerToAQuestionFromBeforeDoesNotBringItBack() {
+        let driven = Driven(Self.rule)
+        for _ in 0..<5 { _ = driven.failed(start) }
+        driven.circuit.succeeded(asked: start - .seconds(1))
+        #expect(driven.circuit.isOpen)
+        #expect(driven.permits(start + .seconds(10)))
+        driven.circuit.succeeded(asked: start - .seconds(1))
+        #expect(driven.circuit.isProbing)
+        driven.circuit.succeeded(asked: start + .seconds(10))
+        #expect(!driven.circuit.isOpen)
+    }
+
     /// What it says after any course of events is what a plain reading of the rules says.
     @Test(arguments: 0..<UInt64(40)) func itDoesWhatAPlainModelDoes(seed: UInt64) {
         var chance = SeededGenerator(state: TestSeed.value &+ seed)
@@ -122,7 +146,7 @@ import Testing
                 model.busy(wish, seconds)
             case 8:
                 driven.circuit.abandoned()
-                model.isProbing = false
+                model.probeUntil = nil
             default:
                 let passed = Double(Int.random(in: 1...40, using: &chance))
                 seconds += passed
@@ -137,29 +161,29 @@ import Testing
         var rest: Double?
         var openFrom = 0.0
         var busyUntil = 0.0
-        var isProbing = false
+        var probeUntil: Double?
 
         mutating func permits(_ now: Double) -> Bool {
             guard let rest else { return now >= busyUntil }
-            if isProbing || now < openFrom + rest || now < busyUntil { return false }
-            isProbing = true
+            if now < probeUntil ?? 0 || now < openFrom + rest || now < busyUntil { return false }
+            probeUntil = now + 120
             return true
         }
 
         mutating func failed(_ now: Double) -> Bool {
             failures += 1
             if rest == nil, failures >= 5 {
-                (rest, openFrom, isProbing) = (10, now, false)
+                (rest, openFrom, probeUntil) = (10, now, nil)
                 return true
             }
-            if let old = rest, isProbing { (rest, openFrom, isProbing) = (min(120, old * 2), now, false) }
+            if let old = rest, probeUntil != nil { (rest, openFrom, probeUntil) = (min(120, old * 2), now, nil) }
             return false
         }
 
-        mutating func succeeded() { (failures, rest, isProbing) = (0, nil, false) }
+        mutating func succeeded() { (failures, rest, probeUntil) = (0, nil, nil) }
 
         mutating func busy(_ wish: Double, _ now: Double) {
-            isProbing = false
+            probeUntil = nil
             busyUntil = max(busyUntil, now + wish)
         }
     }

@@ -127,11 +127,19 @@ private struct Part: Service {
     func run() async throws { await body() }
 }
 
+/// A clock that stands still until a test moves it.
+final class HandClock: Sendable {
+    private let passed = Box(0.0)
+    private let start = ContinuousClock.now
+    var now: ContinuousClock.Instant { start + .seconds(passed.value) }
+    func pass(_ seconds: Double) { passed.change { $0 += seconds } }
+}
+
 /// Runs a worker and a closer on a fresh database for the time of a test, then stops them gracefully.
 func withHouse(
     slots: Int = 4, heartbeatSeconds: Double = 1000, graceSeconds: Double = 30,
     operations: [TaskOperation] = TaskOperation.allCases, trusting customer: TLSCustomer? = nil, checkers: [Checker] = [],
-    remotes: [any ImageProvider] = [], publicURL: String? = nil, credits: String = "1",
+    remotes: [any ImageProvider] = [], clock: HandClock? = nil, publicURL: String? = nil, credits: String = "1",
     schedule: AskSchedule = AskSchedule(firstSeconds: 0.01, longestSeconds: 0.02),
     work: @escaping @Sendable (ProviderJob, @Sendable (Int) -> Void) async throws -> [UInt8] = { _, _ in [1] },
     providers: (@Sendable (TestDatabase) async throws -> ProviderSnapshot)? = nil,
@@ -156,7 +164,8 @@ func withHouse(
         patience: InputPatience(pausesSeconds: [0]))
     let snapshot = try await providers?(database)
     let known = if let snapshot { snapshot } else { try await Remote.snapshot(remotes, in: database) }
-    let routes = Routes(sandbox: FakeProvider(operations: Set(operations), work: work)) { known }
+    let routes = Routes(
+        sandbox: FakeProvider(operations: Set(operations), work: work), snapshot: { known }, now: { clock?.now ?? .now })
     let submitHints = SubmitHints(
         database.pool,
         callbacks: ProviderCallbacks(key: Tenant.secret.key(for: .providerCallback), baseURL: publicURL))

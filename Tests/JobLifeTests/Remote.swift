@@ -20,6 +20,9 @@ final class Remote: ImageProvider {
     let submitted = Box<[String]>([])
     /// The same, to wait for.
     let submits = Events<String>()
+    /// Whether it is there when it is tried without a job, and how often it was.
+    let isReached = Box(true)
+    let tests = Box(0)
     let polls = Events<String>()
     let cancels = Events<String>()
 
@@ -44,6 +47,9 @@ final class Remote: ImageProvider {
         pollAnswers = Box(polls)
         fetchAnswers = Box(fetches)
     }
+
+    /// Replaces what submits are answered.
+    func answerSubmits(_ answers: [SubmitAnswer]) { submitAnswers.change { $0 = answers } }
 
     /// Replaces what polls are answered.
     func answerPolls(_ answers: [PollAnswer]) { pollAnswers.change { $0 = answers } }
@@ -81,7 +87,10 @@ final class Remote: ImageProvider {
         return bytes
     }
 
-    func test(model: String) async -> [ProviderCheck] { [] }
+    func test(model: String) async -> [ProviderCheck] {
+        tests.change { $0 += 1 }
+        return [ProviderCheck("is there", problem: isReached.value ? nil : "nobody is there")]
+    }
 
     /// Puts providers into the database, the first of them before the others, at 0.004 USD a picture.
     static func snapshot(_ providers: [any ImageProvider], in database: TestDatabase) async throws -> ProviderSnapshot {

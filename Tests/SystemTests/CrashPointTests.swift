@@ -61,7 +61,7 @@ extension SystemTests {
         /// Of hosted providers, which `ProviderChainTests` kills.
         private static let providers = [
             "provider_submit", "provider_poll", "provider_fetch", "provider_cancel", "provider_test",
-            "begin_submit", "record_submit", "submits_of_task", "submits", "defer_task",
+            "begin_submit", "record_submit", "submits_of_task", "submits", "defer_task", "provider_health_tell",
         ]
         /// Only an operator's commands and the waits and lists of customers get to these, and only to read: dying there
         /// changes nothing.
@@ -77,7 +77,8 @@ extension SystemTests {
             "invoice_runs", "statement_session", "statement_owner", "statement_sums", "price_quote", "usage_backlog",
             "proof_patience", "tasks_equal_prices", "rollups_equal_usage", "callback_list", "callback_list_account",
             "callback_find", "callback_delivery_list",
-            "moderation_today", "moderation_report", "audit_list", "audit_list_actor", "provider_routes",
+            "moderation_today", "moderation_report", "audit_list", "audit_list_actor", "provider_routes", "provider_health",
+            "provider_loads",
         ]
 
         @Test func aNodeMayDieAtEachOfItsPoints() async throws {

@@ -101,7 +101,13 @@ extension SystemTests {
                 let explain = "provider explain --model z-image-turbo"
                 let first = try await site.mustRun(explain).output
                 #expect(first.contains("novita-1 gets the request, as z-1") && first.contains("lower priority"), "\(first)")
-                #expect(first.contains("0.0042 USD") && first.contains("left out"))
+                #expect(first.contains("0.0042 USD") && first.contains("No node works at present"))
+                // What the limits count is told too.
+                _ = try await site.rows("insert into provider_gates select id, 9e18::bigint from providers where name = 'novita-1'")
+                try await site.mustRun("provider update novita-1 --rpm 60")
+                #expect(try await site.mustRun(explain).output.contains("its 60 requests a minute are used up"))
+                #expect(try await site.mustRun("provider show novita-1").output.contains("60, used up at present"))
+                try await site.mustRun("provider update novita-1 --rpm none")
                 try await site.mustRun("provider disable novita-1")
                 let second = try await site.mustRun("\(explain) --json").object()
                 #expect(second["decision"] as? String == "provider" && second["provider"] as? String == "gpu-1")

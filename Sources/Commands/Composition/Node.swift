@@ -36,6 +36,7 @@ struct Node {
     private let worker: Worker
     private let recover: Recover
     private let providers: ProviderWatch
+    private let telling: HealthTelling
     private let transfers: Transfers
     private let providerTransfers: Transfers
     private let services: APIServices
@@ -82,6 +83,7 @@ struct Node {
         close = Close(pool, queue: queue, announce: closed, logger: logger)
         self.providers = providers
         let routes = Routes(sandbox: Self.sandbox(settings)) { providers.snapshot }
+        telling = HealthTelling(node: settings.node, routes: routes, pool)
         let fetch = InputFetch(
             transfers: transfers, store: store, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         submitHints = Self.submitHints(settings, pool, secret)
@@ -178,6 +180,7 @@ struct Node {
         add(Part { [providers, logger] in await Self.watchProviders(providers, logger) })
         add(Part { [recover] in await cancelWhenGracefulShutdown { await recover.run() } })
         if roles.worker {
+            add(Part { [telling, logger] in await Self.tellHealth(telling, logger) })
             add(Part { [announce] in await cancelWhenGracefulShutdown { await announce.run() } })
             add(Part { [worker] in await worker.run() })
         }
@@ -234,6 +237,17 @@ struct Node {
                 try? await Task.sleep(for: .seconds(ProviderWatch.everySeconds))
             }
         }
+    }
+
+    /// Nothing depends on it, so it says nothing when it cannot be written.
+    private static func tellHealth(_ telling: HealthTelling, _ logger: Logger) async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                for news in (try? await telling()) ?? [] { logger.notice("\(news)") }
+                try? await Task.sleep(for: .seconds(HealthTelling.everySeconds))
+            }
+        }
+        try? await telling.end()
     }
 
     /// Apart from the epochs, which must not wait for it.

@@ -6,7 +6,7 @@ import Providers
 struct ProviderExplain: OfficeCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Shows which provider a request would go to now, and why the others would not get it.",
-        discussion: "Nothing is sent. How well providers do is known to each node alone, so it is left out here.")
+        discussion: "Nothing is sent. Running jobs, used limits and what the nodes say of failures are those of this moment.")
 
     @Option(help: "The model.") var model: String
     @Option(help: "generate, edit or inpaint.") var operation = "generate"
@@ -19,13 +19,15 @@ struct ProviderExplain: OfficeCommand {
         let book = try await office.providers()
         try await advised("") { try await book.requireModel(model, in: office.pool) }
         let (providers, _) = try await book.list(in: office.pool)
+        let told = try await ToldHealth.all(in: office.pool)
+        let states = ToldHealth.states(told, try await ProviderLoad.all(in: office.pool))
         let transfers = Transfers()
         let access = ProviderAccess(transfers: transfers, egress: office.settings.egress)
         let snapshot = ProviderSnapshot(providers) { ProviderKind.provider($0, access) }
         let groupID = providers.flatMap(\.routes).compactMap(\.group).first { $0.name == group }?.id
         var chance = SystemRandomNumberGenerator()
         let choice = ProviderChoice(
-            ProviderQuestion(model: model, groupID: groupID, image: try image()), snapshot, health: [:], at: .now, using: &chance)
+            ProviderQuestion(model: model, groupID: groupID, image: try image()), snapshot, states: states, using: &chance)
         await transfers.shutdown()
         if output.json { return Output.write(json(choice).text) }
         var table = Table(
@@ -35,7 +37,9 @@ struct ProviderExplain: OfficeCommand {
                 reason.provider.name, reason.place.text, Output.optional(reason.route?.priority),
                 Output.optional(reason.route?.weight), reason.provider.costText, reason.why)
         }
-        let note = "Failures and running jobs are each node's to know; they are left out here."
+        let nodes = Set(told.map(\.node)).sorted()
+        let note = nodes.isEmpty
+            ? "No node works at present, so nobody knows how the providers do." : "As known to \(nodes.joined(separator: ", "))."
         let details = choice.reasons.isEmpty ? [] : ["", table.text, "", note]
         Output.write(([choice.decision.sentence(model)] + details).joined(separator: "\n"))
     }

@@ -70,12 +70,11 @@ public struct ProviderChoice: Sendable {
 
     /// Decides.
     /// - Parameters:
-    ///   - health: by the provider's number; one that is not there is well and idle.
-    ///   - now: of the clock of the circuits.
+    ///   - states: by the provider's number; one that is not there is well and idle.
     ///   - generator: decides where weights do.
     public init(
-        _ question: ProviderQuestion, _ snapshot: ProviderSnapshot, health: [Int32: ProviderHealth],
-        at now: ContinuousClock.Instant, using generator: inout some RandomNumberGenerator
+        _ question: ProviderQuestion, _ snapshot: ProviderSnapshot, states: [Int32: ProviderState],
+        using generator: inout some RandomNumberGenerator
     ) {
         let serving = snapshot.providers.filter { $0.routes.contains { $0.model == question.model } }
         guard !serving.isEmpty else {
@@ -88,26 +87,26 @@ public struct ProviderChoice: Sendable {
         var others: [ProviderReason] = []
         var obstacles: [Obstacle] = []
         for provider in serving {
-            let health = health[provider.id] ?? ProviderHealth()
+            let state = states[provider.id] ?? ProviderState()
             guard let route = routing.route(of: provider) else {
                 others.append(
                     ProviderReason(
                         provider: provider, route: nil, place: .not, why: routing.reason(provider),
-                        latencySeconds: health.latencySeconds))
+                        latencySeconds: state.latencySeconds))
                 continue
             }
             let capabilities = snapshot.caller(provider.id)?.capabilities
-            let obstacle = Obstacle.first(question, provider, capabilities, health, at: now)
+            let obstacle = Obstacle.first(question, provider, capabilities, state)
             if let obstacle {
                 obstacles.append(obstacle)
                 others.append(
                     ProviderReason(
-                        provider: provider, route: route, place: .not, why: obstacle.why, latencySeconds: health.latencySeconds))
+                        provider: provider, route: route, place: .not, why: obstacle.why, latencySeconds: state.latencySeconds))
             } else {
                 candidates.append(
                     Candidate(
                         provider: provider, route: route, takesSeed: capabilities?.takesSeed ?? false,
-                        latencySeconds: health.latencySeconds))
+                        latencySeconds: state.latencySeconds, note: state.note))
             }
         }
         let ordered = Candidate.ordered(candidates, using: &generator)
@@ -185,42 +184,21 @@ private struct Obstacle {
     private static let roomSeconds = 0.5
 
     static func first(
-        _ question: ProviderQuestion, _ provider: RoutedProvider, _ capabilities: Capabilities?, _ health: ProviderHealth,
-        at now: ContinuousClock.Instant
+        _ question: ProviderQuestion, _ provider: RoutedProvider, _ capabilities: Capabilities?, _ state: ProviderState
     ) -> Obstacle? {
         if let why = capabilities?.refusal(of: question.image) { return Obstacle(kind: .never, why: why) }
         if question.refused.contains(provider.id) { return Obstacle(kind: .refused, why: "it has refused this task") }
         if !provider.isEnabled { return Obstacle(kind: .now(operatorSeconds), why: "disabled") }
         if let fault = provider.fault { return Obstacle(kind: .now(operatorSeconds), why: fault) }
         if capabilities == nil { return Obstacle(kind: .now(operatorSeconds), why: "this node cannot call it") }
-        if let obstacle = resting(health, at: now) { return obstacle }
-        if let most = provider.maxRunning, health.running >= most {
-            return Obstacle(kind: .now(roomSeconds), why: "\(health.running) of \(most) jobs running")
+        if let rest = state.rest { return Obstacle(kind: .now(rest.seconds), why: rest.text) }
+        if let most = provider.maxRunning, state.running >= most {
+            return Obstacle(kind: .now(roomSeconds), why: "\(state.running) of \(most) jobs running")
         }
-        if let most = provider.requestsPerMinute, health.submittedLastMinute >= most {
-            return Obstacle(
-                kind: .now(max(roomSeconds, 60 / Double(most))),
-                why: "\(health.submittedLastMinute) of \(most) requests in the last minute")
+        if let most = provider.requestsPerMinute, state.limitedSeconds > 0 {
+            return Obstacle(kind: .now(state.limitedSeconds), why: "its \(most) requests a minute are used up")
         }
         return nil
-    }
-
-    private static func resting(_ health: ProviderHealth, at now: ContinuousClock.Instant) -> Obstacle? {
-        func left(_ until: ContinuousClock.Instant) -> (seconds: Double, text: String) {
-            let seconds = (until - now) / .seconds(1)
-            return (seconds, "left alone for \(Int(seconds.rounded(.up))) s")
-        }
-        let last = health.lastFault.map { ": \($0)" } ?? ""
-        switch health.circuit.state(at: now) {
-        case .closed, .due: return nil
-        case .probing: return Obstacle(kind: .now(1), why: "one job finds out whether it is back\(last)")
-        case .busy(let until):
-            return Obstacle(kind: .now(left(until).seconds), why: "\(left(until).text), because it has enough to do\(last)")
-        case .open(let until):
-            let failures = health.circuit.failures
-            let count = failures == 1 ? "a failure" : "\(failures) failures"
-            return Obstacle(kind: .now(left(until).seconds), why: "\(left(until).text) after \(count)\(last)")
-        }
     }
 }
 
@@ -230,6 +208,7 @@ private struct Candidate {
     let route: ProviderRoute
     let takesSeed: Bool
     let latencySeconds: Double?
+    let note: String?
 
     private var rank: (Int, Int) { (route.priority, takesSeed ? 0 : 1) }
 
@@ -263,7 +242,8 @@ private struct Candidate {
             "same priority, by chance and weight"
         }
         return ProviderReason(
-            provider: provider, route: route, place: place == 0 ? .chosen : .next(place), why: why,
+            provider: provider, route: route, place: place == 0 ? .chosen : .next(place),
+            why: [why, note].compactMap(\.self).joined(separator: "; "),
             latencySeconds: latencySeconds)
     }
 }

@@ -32,14 +32,14 @@ enum Samples {
 
     private func choice(
         _ providers: [RoutedProvider], _ image: ImageRequest = Samples.image(), group: Int32? = nil, refused: Set<Int32> = [],
-        health: [Int32: ProviderHealth] = [:], capabilities: [String: Capabilities] = [:], seed: UInt64 = TestSeed.value
+        states: [Int32: ProviderState] = [:], capabilities: [String: Capabilities] = [:], seed: UInt64 = TestSeed.value
     ) -> ProviderChoice {
         let snapshot = ProviderSnapshot(providers) {
             ChoosableProvider(name: $0.name, capabilities: capabilities[$0.name] ?? ChoosableProvider.all)
         }
         var chance = SeededGenerator(state: seed)
         return ProviderChoice(
-            ProviderQuestion(model: "m", groupID: group, image: image, refused: refused), snapshot, health: health, at: now,
+            ProviderQuestion(model: "m", groupID: group, image: image, refused: refused), snapshot, states: states,
             using: &chance)
     }
 
@@ -130,29 +130,31 @@ enum Samples {
     }
 
     @Test func whoCannotNowIsNamedWithTheReasonAndTheTime() {
-        var full = ProviderHealth()
+        var full = ProviderState()
         full.running = 10
-        #expect(why(choice([provider(1, maxRunning: 10)], health: [1: full]), 1) == "10 of 10 jobs running")
-        #expect(choice([provider(1, maxRunning: 10)], health: [1: full]).decision == .wait(seconds: 0.5))
-        #expect(order(choice([provider(1, maxRunning: 11)], health: [1: full])) == "p1")
-        var fast = ProviderHealth()
-        fast.submittedLastMinute = 60
-        #expect(why(choice([provider(1, rpm: 60)], health: [1: fast]), 1) == "60 of 60 requests in the last minute")
-        #expect(choice([provider(1, rpm: 60)], health: [1: fast]).decision == .wait(seconds: 1))
+        #expect(why(choice([provider(1, maxRunning: 10)], states: [1: full]), 1) == "10 of 10 jobs running")
+        #expect(choice([provider(1, maxRunning: 10)], states: [1: full]).decision == .wait(seconds: 0.5))
+        #expect(order(choice([provider(1, maxRunning: 11)], states: [1: full])) == "p1")
+        var fast = ProviderState()
+        fast.limitedSeconds = 2
+        #expect(why(choice([provider(1, rpm: 60)], states: [1: fast]), 1) == "its 60 requests a minute are used up")
+        #expect(choice([provider(1, rpm: 60)], states: [1: fast]).decision == .wait(seconds: 2))
         #expect(why(choice([provider(1, enabled: false)]), 1) == "disabled")
         #expect(why(choice([provider(1, fault: "its secret is lost")]), 1) == "its secret is lost")
 
         var down = ProviderHealth()
-        for _ in 0..<5 { _ = down.failed(ProviderFault(.away, "status 503"), at: now - .seconds(2), date: .now) }
-        let left = choice([provider(1)], health: [1: down])
+        let away = ProviderEvent.refused(ProviderFault(.away, "status 503"), seconds: 0)
+        for _ in 0..<5 { down.take(away, at: now - .seconds(2), date: .now) }
+        let left = choice([provider(1)], states: [1: down.state(at: now)])
         #expect(why(left, 1) == "left alone for 8 s after 5 failures: status 503")
         #expect(left.decision == .wait(seconds: 8))
-        #expect(order(choice([provider(1), provider(2)], health: [1: down])) == "p2")
+        #expect(order(choice([provider(1), provider(2)], states: [1: down.state(at: now)])) == "p2")
         var busy = ProviderHealth()
-        _ = busy.failed(ProviderFault(.busy(retryAfterSeconds: 20), "status 429"), at: now, date: .now)
-        #expect(why(choice([provider(1)], health: [1: busy]), 1)
+        busy.take(.refused(ProviderFault(.busy(retryAfterSeconds: 20), "status 429"), seconds: 0), at: now, date: .now)
+        let resting = [1: busy.state(at: now)] as [Int32: ProviderState]
+        #expect(why(choice([provider(1)], states: resting), 1)
             == "left alone for 20 s, because it has enough to do: status 429")
-        #expect(choice([provider(1), provider(2, enabled: false)], health: [1: busy]).decision == .wait(seconds: 5), "the first")
+        #expect(choice([provider(1), provider(2, enabled: false)], states: resting).decision == .wait(seconds: 5), "the first")
     }
 
     @Test func whenAllThatCouldHaveRefusedThatIsToldApart() {
@@ -162,10 +164,9 @@ enum Samples {
     }
 
     @Test func whatAPictureTakesIsToldAndDecidesNothing() {
-        var slow = ProviderHealth()
-        slow.succeeded(seconds: 40)
+        let slow = ProviderState(latencySeconds: 40)
         let chosen = choice([provider(1, [ProviderRoute(model: "m", priority: 1)]), provider(2, [ProviderRoute(model: "m", priority: 2)])],
-            health: [1: slow])
+            states: [1: slow])
         #expect(order(chosen) == "p1 p2" && chosen.reasons[0].latencySeconds == 40)
     }
 
@@ -179,7 +180,7 @@ enum Samples {
         var secondAfterHeaviest = [0, 0, 0]
         let question = ProviderQuestion(model: "m", groupID: nil, image: Samples.image())
         for _ in 0..<20_000 {
-            let ids = ProviderChoice(question, snapshot, health: [:], at: now, using: &chance).reasons.map { Int($0.provider.id) }
+            let ids = ProviderChoice(question, snapshot, states: [:], using: &chance).reasons.map { Int($0.provider.id) }
             first[ids[0]] += 1
             if ids[0] == 2 { secondAfterHeaviest[ids[1]] += 1 }
         }
@@ -203,7 +204,7 @@ enum Samples {
         var chance = SeededGenerator(state: TestSeed.value &+ seed)
         func flip(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &chance) < percent }
         var capabilities: [String: Capabilities] = [:]
-        var health: [Int32: ProviderHealth] = [:]
+        var states: [Int32: ProviderState] = [:]
         var providers: [RoutedProvider] = []
         for id in 0..<Int32.random(in: 1...6, using: &chance) {
             var operations = Set(TaskOperation.allCases)
@@ -216,26 +217,25 @@ enum Samples {
                         model: flip(90) ? "m" : "other", operation: operation, group: flip(20) ? Self.vip : nil,
                         priority: Int.random(in: 1...3, using: &chance), weight: Int.random(in: 1...10, using: &chance)))
             }
-            var own = ProviderHealth()
+            var failing = ProviderHealth()
+            for _ in 0..<Int.random(in: 0...6, using: &chance) { failing.take(.lost("x"), at: now, date: .now) }
+            var own = failing.state(at: now)
             own.running = Int.random(in: 0...3, using: &chance)
-            for _ in 0..<Int.random(in: 0...6, using: &chance) {
-                _ = own.failed(ProviderFault(.away, "x"), at: now, date: .now)
-            }
-            health[id] = own
+            states[id] = own
             providers.append(provider(id, routes, enabled: flip(85), maxRunning: flip(50) ? 2 : nil, fault: flip(10) ? "broken" : nil))
         }
         let image = Samples.image(TaskOperation.allCases[Int.random(in: 0..<3, using: &chance)])
         let refused = Set(providers.map(\.id).filter { _ in flip(15) })
         let made = choice(
-            providers, image, group: flip(50) ? 7 : nil, refused: refused, health: health, capabilities: capabilities, seed: seed)
+            providers, image, group: flip(50) ? 7 : nil, refused: refused, states: states, capabilities: capabilities, seed: seed)
 
         let serving = providers.filter { $0.routes.contains { $0.model == "m" } }
         #expect(made.reasons.map(\.provider.id).sorted() == serving.map(\.id).sorted())
         func can(_ provider: RoutedProvider) -> Bool { capabilities[provider.name]?.takes(image) ?? false }
         func may(_ provider: RoutedProvider) -> Bool {
-            let own = health[provider.id] ?? ProviderHealth()
+            let own = states[provider.id] ?? ProviderState()
             return provider.isEnabled && provider.fault == nil && !refused.contains(provider.id)
-                && own.running < provider.maxRunning ?? .max && own.circuit.state(at: now) == .closed
+                && own.running < provider.maxRunning ?? .max && own.rest == nil
         }
         let asked = made.reasons.filter { $0.place != .not }
         #expect(asked.allSatisfy { can($0.provider) && may($0.provider) && $0.route?.model == "m" })

@@ -57,7 +57,7 @@ import Testing
         #expect(watch.snapshot.provider(good)?.fault == nil && watch.snapshot.provider(bad)?.fault != nil)
         var chance = SeededGenerator(state: TestSeed.value)
         let choice = ProviderChoice(
-            ProviderQuestion(model: Registry.model, groupID: nil, image: Samples.image()), watch.snapshot, health: [:], at: .now,
+            ProviderQuestion(model: Registry.model, groupID: nil, image: Samples.image()), watch.snapshot, states: [:],
             using: &chance)
         guard case .provider(let chosen, _) = choice.decision else { throw TestFailure("\(choice.decision)") }
         #expect(chosen.id == good)
