@@ -54,7 +54,10 @@ public enum CurlError: Error, Equatable, CustomStringConvertible {
         case .refusedAddress(let detail):
             "\(label): \(detail). Use a public address on port 80 or 443, or have the operator allow this one"
         case .couldNotConnect(let detail): "\(label): \(detail). Check the host name, port and network"
-        case .timedOut(let sent): "\(label): \(sent ? "the request may have been sent" : "nothing was sent")"
+        case .timedOut(isRequestPossiblySent: true):
+            "\(label): the answer did not come in time; the request may have been sent. See whether the host is overloaded"
+        case .timedOut(isRequestPossiblySent: false):
+            "\(label): no connection in time; nothing was sent. Check the host name, port, network and firewalls"
         case .tooLarge(let bytesMax): "\(label): the response is over \(bytesMax) bytes or has too many headers"
         case .tls(let detail): "\(label): \(detail). Check the certificate, or name its authority in the CA file"
         case .busy: "\(label): too many transfers wait already. Try again later"

@@ -67,7 +67,7 @@ struct ProviderCalls: Sendable {
             .notSent(ProviderFault(
                 .settings, "its address is private: allow it with `zadmin provider update --allow-private`, or correct the base URL"))
         case .couldNotConnect: .notSent(ProviderFault(.away, "it cannot be reached: \(error)"))
-        case .tls: .notSent(ProviderFault(.settings, "no trusted TLS connection: \(error)"))
+        case .tls: .notSent(ProviderFault(.settings, "no trusted TLS connection: \(error) (ZIMAGE_EGRESS_CA)"))
         case .badRequest: .notSent(ProviderFault(.settings, "it cannot be called: \(error)"))
         case .busy: .notSent(ProviderFault(.busy(retryAfterSeconds: 1), "too many calls are under way here"))
         case .timedOut(let isSent), .cancelled(let isSent), .stopped(let isSent), .other(let isSent, _):
