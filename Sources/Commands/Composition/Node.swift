@@ -68,11 +68,11 @@ struct Node {
         hints = Hints(pool, queue: queue)
         let intake = InputIntake(store: store, egress: settings.egress, nowSeconds: nowSeconds)
         admit = Admit(pool, hints: hints, discard: intake.discard, logger: logger)
+        let sender = CallbackSender(
+            transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch)
         let announce = Announce(
-            pool,
-            sender: CallbackSender(
-                transfers: transfers, egress: settings.egress, caFile: settings.egressCAFile, watch: points?.watch),
-            secret: secret, egress: settings.egress, render: { try await dialects.callbackBody($0) }, logger: logger)
+            pool, sender: sender, secret: secret, egress: settings.egress, render: { try await dialects.callbackBody($0) },
+            logger: logger)
         self.announce = announce
         let watch = TaskWatch(pool, logger: logger)
         self.watch = watch
@@ -98,9 +98,7 @@ struct Node {
         epochs = EpochWatch(pool)
         var services = APIServices(
             keys: KeyVerifier(pool, epochs: epochs, secret: secret, uses: uses), moderate: moderate, admit: admit,
-            tasks: TaskQuery(pool), watch: watch,
-            cancel: Cancel(pool, queue: queue, closed: closed),
-            models: ModelCatalog(pool),
+            tasks: TaskQuery(pool), watch: watch, cancel: Cancel(pool, queue: queue, closed: closed), models: ModelCatalog(pool),
             callbackSecrets: { try await CallbackSecrets(secret: secret).current(of: $0, in: pool) },
             credits: CreditAccess(pool, codes: RedemptionCodes(key: secret.key(for: .redemptionCode))), store: store,
             inputs: intake, links: SignedLinks(key: secret.key(for: .imageLink), baseURL: settings.publicURL),
