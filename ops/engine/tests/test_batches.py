@@ -49,6 +49,24 @@ def test_batches_are_powers_of_two(count: int, most: int, expected: int) -> None
     assert _power_of_two(count, most) == expected
 
 
+def test_a_warm_up_meets_each_batch_with_texts_of_two_lengths(pipelines: Pipelines) -> None:
+    """A compiler makes code for the first length alone, and for all lengths at the second one."""
+    seen = set()
+
+    def note(_: torch.nn.Module, arguments: tuple, named: dict) -> None:
+        texts = named.get("cap_feats", arguments[2] if len(arguments) > 2 else None)
+        seen.add((len(texts), len(texts[0])))
+
+    hook = pipelines.transformer.register_forward_pre_hook(note, with_kwargs=True)
+    before = pipelines.forwards
+    try:
+        pipelines.warm_up([(256, 256)], 2)
+    finally:
+        hook.remove()
+    assert pipelines.forwards - before == 4 * 8
+    assert {count for count, _ in seen} == {1, 2} and len({length for _, length in seen}) == 2
+
+
 class Callers:
     """Streams that are read on threads of their own."""
 

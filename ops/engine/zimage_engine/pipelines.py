@@ -19,6 +19,9 @@ log = logging.getLogger("engine")
 BATCH_PIXELS_MAX = 512 * 512
 """A larger picture fills a GPU by itself: two together take as long as one after the other, and the first waits."""
 
+WARM_UP_PROMPTS = ("warm-up", "warm-up " * 60)
+"""A short text and a long one: a compiler that has met two lengths makes code for all of them."""
+
 CAPTION_STEP = 32
 """The transformer pads captions to a multiple of this. Those of one padded length need no mask, which is faster."""
 
@@ -154,9 +157,9 @@ class Pipelines:
             count = 1
             while count == 1 or (count <= batch_max and width * height <= BATCH_PIXELS_MAX):
                 log.info("warming up %dx%d, %d at once", width, height, count)
-                self.draw(
-                    [PictureRequest(prompt="warm-up", width=width, height=height, seed=0)] * count, lambda *_: None
-                )
+                for prompt in WARM_UP_PROMPTS:
+                    request = PictureRequest(prompt=prompt, width=width, height=height, seed=0)
+                    self.draw([request] * count, lambda *_: None)
                 count *= 2
 
     def free_memory(self) -> None:
