@@ -208,6 +208,24 @@ import Testing
         }
     }
 
+    @Test func anAnswerThatComesAfterItsSubmitWasGivenUpIsAskedFor() async throws {
+        let far = Remote("far", submits: [.unknown("connection lost")], deadlineSeconds: 1)
+        try await withHouse(remotes: [far]) { house in
+            let id = try await house.submit()
+            _ = await house.closed.next()
+            #expect(try await house.task(id) == ["failed", "0", "generation_timeout"])
+            #expect(try await costs(house) == [["far", "4000", "4000"]], "it is possible")
+            // A node that slept wakes up with the answer.
+            let submit = try await house.database.number("select id from provider_submits")
+            #expect(try await SubmitBook().record(Int64(submit), .accepted, providerTaskID: "p-1", in: house.database.pool))
+            #expect(await house.late() == 1)
+            #expect(try await book(house) == [["far", "made", "p-1", nil, "4000"]])
+            #expect(
+                try await costs(house) == [["far", "4000", "4000"], ["far", "-4000", "-4000"], ["far", "4000", "0"]], "it is certain")
+            #expect(try await paid(house) == [1_000_000, 0, 0])
+        }
+    }
+
     @Test func aFullProviderHoldsUpNobodyElse() async throws {
         let far = Remote("far", polls: [.waiting(progress: 10)], maxRunning: 1)
         try await withHouse(slots: 1, remotes: [far]) { house in

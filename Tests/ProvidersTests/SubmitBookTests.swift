@@ -73,6 +73,15 @@ import Testing
         // One that was given up may still turn out to have been made.
         try await book.record(again, .abandoned, in: database.pool)
         #expect(try await book.record(again, .made, in: database.pool))
+        // Or to have a job that can be asked for, when its answer comes late.
+        guard case .begun(let late) = try await begin(database, leases[2]) else { throw TestFailure("not begun late") }
+        try await book.record(late, .abandoned, in: database.pool)
+        #expect(try await !book.record(late, .accepted, in: database.pool), "nothing is learned without an id")
+        #expect(try await book.record(late, .accepted, providerTaskID: "late", in: database.pool))
+        try await book.record(late, .abandoned, in: database.pool)
+        #expect(try await !book.record(late, .accepted, providerTaskID: "other", in: database.pool), "it has been asked for")
+        #expect(
+            try await database.rows("select state, provider_task_id from provider_submits where id = \(late)") == [["abandoned", "late"]])
     }
 
     @Test func whoeverLostItsLeaseBeginsNothing() async throws {
