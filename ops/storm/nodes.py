@@ -7,12 +7,13 @@ import time
 
 from storm.gate import Gate
 from storm.site import SETTINGS, free_port, mark_running
+from storm.stoppable import Stoppable
 
 # A node that was asked to stop hands its work back within this time, and a second before it is killed.
 EXIT_SECONDS = 20
 
 
-class Node:
+class Node(Stoppable):
     """One zserve of several on one database. Its port and folder stay, its processes come and go."""
 
     def __init__(self, site, number, settings):
@@ -20,8 +21,7 @@ class Node:
         self.name = f"node-{number}"
         self._site, self._settings = site, settings
         self._gate = Gate(site, self.name)
-        self._process = None
-        self._asked = self._resume_at = None
+        self._asked = None
         self._killed = False
         self.starts = 0
 
@@ -51,16 +51,6 @@ class Node:
         self._asked = self._asked or time.monotonic()
         self._process.terminate()
 
-    def suspend(self, seconds):
-        """SIGSTOP; `tend` resumes it."""
-        self._process.send_signal(signal.SIGSTOP)
-        self._resume_at = time.monotonic() + seconds
-
-    def resume(self):
-        """SIGCONT."""
-        self._resume_at = None
-        self._process.send_signal(signal.SIGCONT)
-
     def isolate(self, seconds):
         """Shuts it off from the database, also when it starts again meanwhile; `tend` lets it back."""
         self._gate.shut(seconds)
@@ -74,8 +64,7 @@ class Node:
         """Resumes it when its time is over and starts it again when it ended; answers what should not have been."""
         now = time.monotonic()
         self._gate.tend(now)
-        if self._resume_at and now >= self._resume_at:
-            self.resume()
+        self.wake(now)
         code = self._process.poll()
         if code is None:
             return self._overdue(now)

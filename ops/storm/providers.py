@@ -4,13 +4,13 @@ Their books lie in memory, so they are stopped and resumed, and never killed."""
 import http.client
 import json
 import random
-import signal
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
 
 from storm.site import Trouble, free_port, mark_running
+from storm.stoppable import Stoppable
 
 MODEL = "hosted"  # Theirs; every other model is the sandbox's.
 TIMEOUT_SECONDS, DEADLINE_SECONDS = 3, 12  # For an answer to a submit, and for a job.
@@ -43,15 +43,13 @@ PLAYS = (
 )
 
 
-class Provider:
+class Provider(Stoppable):
     """One simulated provider."""
 
     def __init__(self, site, play, seed):
         self.play, self.port = play, free_port()
         self._site = site
         self._dice = random.Random(f"provider {seed} {play.name}")
-        self._process = None
-        self._resume_at = None
         self._weather_at = 0
         self.faults = 0
 
@@ -78,24 +76,13 @@ class Provider:
             f" --allow-private --model {MODEL}=z-image-turbo --timeout-seconds {TIMEOUT_SECONDS}"
             f" --deadline-seconds {DEADLINE_SECONDS} {cost}", "simulated")
 
-    def suspend(self, seconds):
-        """SIGSTOP; `tend` resumes it."""
-        self._process.send_signal(signal.SIGSTOP)
-        self._resume_at = time.monotonic() + seconds
-
-    def resume(self):
-        """SIGCONT."""
-        self._resume_at = None
-        self._process.send_signal(signal.SIGCONT)
-
     def tend(self, calm):
         """Resumes it when its time is over, and has something go wrong with it now and then; answers what should not have been."""
         now = time.monotonic()
         code = self._process.poll()
         if code is not None:
             return f"{self.play.name} ended by itself with {code}: see its log"
-        if self._resume_at and now >= self._resume_at:
-            self.resume()
+        self.wake(now)
         if now >= self._weather_at and not self._resume_at:
             self._weather_at = now + self._dice.uniform(*WEATHER_SECONDS)
             faults = [] if calm else [self._dice.choice(self.play.faults)]
