@@ -21,7 +21,12 @@ extension TaskView {
     /// How long the customer may expect to wait still.
     var secondsLeft: Int64 {
         guard !state.isFinal else { return 0 }
-        // The model's figure is for one picture, and they are made one after the other.
-        return Int64(estimatedSeconds * (request?.pictures ?? 1)) * Int64(100 - progress) / 100
+        let all = request?.secondsExpected(ofOne: estimatedSeconds) ?? Int64(estimatedSeconds)
+        return all * Int64(100 - progress) / 100
     }
+}
+
+extension ImageRequest {
+    /// How long all of its pictures take, which are made one after the other.
+    func secondsExpected(ofOne seconds: Int) -> Int64 { Int64(seconds * pictures) }
 }

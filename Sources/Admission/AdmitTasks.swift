@@ -38,7 +38,7 @@ public struct AdmitTasks: Sendable {
         ]
         let verdicts = try await session.query(AdmissionStatements.admit, parameters, decode: verdict)
         precondition(verdicts.count == batch.count, "admit_tasks answers each request once")
-        return zip(verdicts, all).map { verdict, submission in verdict.expecting(submission.image.pictures) }
+        return verdicts
     }
 
     @Sendable private func verdict(_ row: Row) throws(PostgresError) -> Verdict {
@@ -77,15 +77,6 @@ public struct AdmitTasks: Sendable {
             return told.refusal
         default: return .keyUnknown
         }
-    }
-}
-
-extension Verdict {
-    /// A model's figure is for one picture, and a task's pictures are made one after the other.
-    fileprivate func expecting(_ pictures: Int) -> Verdict {
-        guard pictures > 1, case .success(var task) = outcome else { return self }
-        task.estimatedSeconds *= pictures
-        return Verdict(outcome: .success(task), replayed: replayed, rate: rate, fullScope: fullScope)
     }
 }
 

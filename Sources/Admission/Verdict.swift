@@ -13,8 +13,8 @@ public struct AdmittedTask: Sendable {
     public let rule: BillingRule
     /// The user group at submit.
     public let userGroup: String
-    /// What the customer may expect for all of its pictures, in seconds.
-    public internal(set) var estimatedSeconds: Int
+    /// What the customer may expect for one picture, in seconds.
+    public let estimatedSeconds: Int
 }
 
 /// Where the caller stands with the strictest rate limit that applies.

@@ -34,7 +34,7 @@ struct APIFixture: Sendable {
     let refusals: Refusals
     let epochs: EpochWatch
     /// The tokens of the callbacks that came; those of an address that is ours begin with `ours`.
-    let providerCalls: ProviderCalls
+    let providerCalls: ProviderCallLog
     /// All routes: `GET /v1/tasks` and so on.
     let routes: Set<String>
     let client: any TestClientProtocol
@@ -130,7 +130,7 @@ final class TestClock: Sendable {
 }
 
 /// What providers called.
-final class ProviderCalls: Sendable {
+final class ProviderCallLog: Sendable {
     private let content = Mutex<[String]>([])
     var tokens: [String] { content.withLock { $0 } }
 
@@ -188,7 +188,7 @@ func withAPI(
         notReadyReason: { trouble.reason }, nowSeconds: { clock.now }, logger: logger)
     services.imageWaitSeconds = imageWaitSeconds
     services.pictureReplies = pictureReplies
-    let providerCalls = ProviderCalls()
+    let providerCalls = ProviderCallLog()
     services.providerCalled = providerCalls.called
     let router = APIRoutes.router(services)
     let routes = Set(router.routes.map(\.description))

@@ -31,7 +31,7 @@ struct UnifiedRoutes {
                 image: wire.image, mask: wire.mask, strength: wire.strength)
             return checked
         }
-        return .json(tasks.accepted(accepted.task, model: accepted.request.model), headers: accepted.headers)
+        return .json(tasks.accepted(accepted.task, accepted.request), headers: accepted.headers)
     }
 
     private func query(_ request: Request, id text: String, _ context: APIContext) async throws -> Response {

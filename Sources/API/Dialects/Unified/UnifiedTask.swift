@@ -18,12 +18,11 @@ struct UnifiedTask: Sendable {
     }
 
     /// The reply to a submit. It depends only on what never changes, so a replay is the same bytes.
-    func accepted(_ task: AdmittedTask, model: String) -> JSON {
-        head(task.id, task.createdAt, model, progress: 0, state: .pending, after: [
+    func accepted(_ task: AdmittedTask, _ request: CheckedRequest) -> JSON {
+        let seconds = request.image.secondsExpected(ofOne: task.estimatedSeconds)
+        return head(task.id, task.createdAt, request.model, progress: 0, state: .pending, after: [
             // A task that waits can be withdrawn.
-            ("task_info", .object([
-                ("can_cancel", .bool(true)), ("estimated_time", .int(Int64(task.estimatedSeconds))),
-            ])),
+            ("task_info", .object([("can_cancel", .bool(true)), ("estimated_time", .int(seconds))])),
             ("type", .string("image")),
             ("usage", .object([
                 ("billing_rule", .string(task.rule.rawValue)), ("credits_reserved", .credits(task.reserved)),
